@@ -1,0 +1,1 @@
+"""Recorded sources: rosbags read and written without ROS, videos, and skeleton files."""

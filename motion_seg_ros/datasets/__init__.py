@@ -1,0 +1,1 @@
+"""Loaders for motion files: labelled npz, BVH, AMC/ASF."""

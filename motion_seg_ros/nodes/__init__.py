@@ -1,0 +1,1 @@
+"""rclpy shells around the core: parameters, QoS, lifecycle and message conversion. No algorithm here."""

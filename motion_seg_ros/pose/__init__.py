@@ -1,0 +1,1 @@
+"""Images to skeletons: pose estimation and multi-person tracking."""

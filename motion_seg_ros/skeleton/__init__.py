@@ -1,0 +1,1 @@
+"""Skeletons: joint sets, the mappings between them, and features of their motion."""

@@ -1,0 +1,1 @@
+"""Streaming unsupervised motion segmentation (TVSH): links, subspace embedding, labels, events."""

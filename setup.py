@@ -1,0 +1,48 @@
+"""pip's view of the package: the ROS-free core and the command line. colcon builds with CMakeLists.txt."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+# The pose detector and the video reader need no more than this; newer and older releases are tested.
+CORE = [
+    "numpy>=1.26",
+    "scipy>=1.11",
+    "mediapipe>=0.10.21",
+    "opencv-contrib-python>=4.8",
+    "onnxruntime>=1.17",
+    "flatbuffers>=23.5",
+    "rosbags>=0.10",
+    "pyyaml>=6",
+    "tqdm>=4.60",
+    "threadpoolctl>=3.1",
+]
+
+setup(
+    name="motion_seg_ros",
+    version="0.1.0",
+    description="Live transcripts of human motion for ROS 2",
+    license="Apache-2.0",
+    author="The motion_seg_ros authors",
+    python_requires=">=3.10",
+    packages=find_packages(include=["motion_seg_ros", "motion_seg_ros.*"]),
+    package_data={"motion_seg_ros": ["py.typed"], "motion_seg_ros.evaluation": ["*.html", "*.js", "*.css"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/motion_seg_ros"]),
+        ("share/motion_seg_ros", ["package.xml"]),
+        ("share/motion_seg_ros/msg", glob("msg/*.msg")),
+    ],
+    install_requires=CORE,
+    extras_require={
+        # onnxruntime-gpu and onnxruntime install the same module: uninstall onnxruntime first.
+        "gpu": ["onnxruntime-gpu>=1.17"],
+        "train": ["torch>=2.4", "tensorboard>=2.14"],
+        "llm": ["openai>=1.40", "tenacity>=8.2", "diskcache>=5.6"],
+        "dev": ["pytest>=7", "hypothesis>=6.90", "ruff>=0.6", "mypy>=1.10", "pre-commit>=3.5", "selenium>=4.15"],
+    },
+    entry_points={
+        "console_scripts": [
+            "motion-seg = motion_seg_ros.cli:main",
+        ]
+    },
+)
