@@ -27,22 +27,35 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["motion_seg_ros", "motion_seg_ros.*"]),
     package_data={"motion_seg_ros": ["py.typed"], "motion_seg_ros.evaluation": ["*.html", "*.js", "*.css"]},
-    data_files=[
-        ("share/ament_index/resource_index/packages", ["resource/motion_seg_ros"]),
-        ("share/motion_seg_ros", ["package.xml"]),
-        ("share/motion_seg_ros/msg", glob("msg/*.msg")),
-    ],
+    data_files=[("share/motion_seg_ros/msg", glob("msg/*.msg"))],
     install_requires=CORE,
     extras_require={
         # onnxruntime-gpu and onnxruntime install the same module: uninstall onnxruntime first.
         "gpu": ["onnxruntime-gpu>=1.17"],
         "train": ["torch>=2.4", "tensorboard>=2.14"],
         "llm": ["openai>=1.40", "tenacity>=8.2", "diskcache>=5.6"],
-        "dev": ["pytest>=7", "hypothesis>=6.90", "ruff>=0.6", "mypy>=1.10", "pre-commit>=3.5", "selenium>=4.15"],
+        "dev": [
+            "pytest>=7",
+            "hypothesis>=6.90",
+            "ruff>=0.6",
+            "mypy>=1.10",
+            "pre-commit>=3.5",
+            "selenium>=4.15",
+        ],
     },
+    # The one list of executables: CMakeLists.txt reads it too. Only motion-seg belongs on everybody's PATH;
+    # the ROS executables are started by `ros2 run motion_seg_ros NAME`.
     entry_points={
         "console_scripts": [
             "motion-seg = motion_seg_ros.cli:main",
-        ]
+        ],
+        "motion_seg_ros.executables": [
+            "pose_node = motion_seg_ros.nodes.pose_node:main",
+            "tvsh_node = motion_seg_ros.nodes.tvsh_node:main",
+            "source_node = motion_seg_ros.nodes.source_node:main",
+            "record_node = motion_seg_ros.nodes.record_node:main",
+            "composed = motion_seg_ros.nodes.composed:main",
+            "demo = motion_seg_ros.nodes.demo:main",
+        ],
     },
 )
