@@ -1,0 +1,281 @@
+"""The one place that touches the fields of messages.
+
+Messages are handled by duck typing, so the classes of rclpy (nodes) and of rosbags (recordings) both work.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_seg_ros.bags.images import decode_compressed, decode_image, encode_jpeg
+from motion_seg_ros.bags.items import Image, Item, Label
+from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
+from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
+from motion_seg_ros.tvsh.events import EventType, SegmentEvent
+
+SKELETONS = "motion_seg_ros/msg/SkeletonArray"
+EVENT = "motion_seg_ros/msg/SegmentEvent"
+IMAGE = "sensor_msgs/msg/Image"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+POSES = "geometry_msgs/msg/PoseArray"
+TEXT = "std_msgs/msg/String"
+
+_SECOND = 1_000_000_000
+
+
+class MessageError(ValueError):
+    """A message whose fields contradict each other; the message is one sentence."""
+
+
+class RclpyTypes(Mapping[str, type]):
+    """rclpy's message classes by name, imported when first asked for: "std_msgs/msg/String" -> the class."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, type] = {}
+
+    def __getitem__(self, name: str) -> type:
+        if name not in self._classes:
+            package, kind, short = name.split("/")
+            self._classes[name] = getattr(import_module(f"{package}.{kind}"), short)
+        return self._classes[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+
+def type_name(msg: Any) -> str:
+    """The short name of a message's type, "SkeletonArray", for rclpy's and rosbags' classes."""
+    return type(msg).__name__.rpartition("__")[2]
+
+
+def stamp_of(msg: Any) -> int | None:
+    """The header's stamp in nanoseconds; None for a message without a header or with a zero stamp."""
+    header = getattr(msg, "header", None)
+    return (time_to_ns(header.stamp) or None) if header is not None else None
+
+
+def time_to_ns(time: Any) -> int:
+    """Nanoseconds of a builtin_interfaces/Time."""
+    return int(time.sec) * _SECOND + int(time.nanosec)
+
+
+def from_message(msg: Any) -> Item | SegmentEvent:
+    """The core object of a SkeletonArray, SegmentEvent, Image, CompressedImage or String (a label).
+
+    Raises
+    ------
+    MessageError, ImageError : the fields contradict each other.
+    KeyError : another type of message.
+    """
+    return _FROM[type_name(msg)](msg)
+
+
+def to_message(obj: Item | SegmentEvent, types: Mapping[str, Any], stamp: int = 0) -> Any:
+    """The message of a core object, with the classes in ``types`` (name -> class).
+
+    ``stamp`` (ns) is for images only: everything else carries its own or has none.
+
+    Raises
+    ------
+    MessageError : a stamp that builtin_interfaces/Time cannot hold.
+    """
+    if isinstance(obj, SkeletonFrame):
+        return _skeletons_to_message(obj, types)
+    if isinstance(obj, SegmentEvent):
+        return _event_to_message(obj, types)
+    if isinstance(obj, Image):
+        return _image_to_message(obj, types, stamp)
+    return types[TEXT](data=obj.text)
+
+
+def to_compressed(image: Image, types: Mapping[str, Any], stamp: int, quality: int = 90) -> Any:
+    """The JPEG CompressedImage of an image; ``quality`` is 0..100."""
+    cls = types[COMPRESSED_IMAGE]
+    return cls(
+        header=_header(stamp, image.frame_id, types),
+        format="rgb8; jpeg compressed bgr8",
+        data=_numbers(cls, "B", encode_jpeg(image.rgb, quality)),
+    )
+
+
+def segment_array(
+    stamp: int, frame_id: str, track_id: str, events: Sequence[SegmentEvent], types: Mapping[str, Any]
+) -> Any:
+    """The SegmentArray of one track's latest segments, newest last."""
+    return types["motion_seg_ros/msg/SegmentArray"](
+        header=_header(stamp, frame_id, types),
+        track_id=track_id,
+        segments=[_event_to_message(event, types) for event in events],
+    )
+
+
+def ns_to_time(stamp: int, types: Mapping[str, Any]) -> Any:
+    """A builtin_interfaces/Time of integer nanoseconds."""
+    sec, nanosec = divmod(stamp, _SECOND)
+    if not 0 <= sec < 2**31:
+        raise MessageError(f"{stamp} ns is no time that a message can hold (0 to 2^31 s)")
+    return types["builtin_interfaces/msg/Time"](sec=sec, nanosec=nanosec)
+
+
+def positions(msg: Any) -> NDArray[np.float64]:
+    """(J, 3) positions of a PoseArray, in its own axes; NaN where not finite."""
+    return _points([pose.position for pose in msg.poses])
+
+
+def frame_id_of(msg: Any) -> str:
+    """The coordinate frame in the message's header."""
+    return str(msg.header.frame_id)
+
+
+def _skeletons_from_message(msg: Any) -> SkeletonFrame:
+    return SkeletonFrame(
+        time_to_ns(msg.header.stamp),
+        frame_id_of(msg),
+        tuple(_skeleton_from_message(skeleton) for skeleton in msg.skeletons),
+    )
+
+
+def _skeleton_from_message(msg: Any) -> Skeleton:
+    joints = _points(msg.joints)
+    if msg.joint_set not in JOINT_SETS:
+        raise MessageError(f"joint set {msg.joint_set!r} is none of {', '.join(JOINT_SETS)}")
+    count = len(JOINT_SETS[msg.joint_set].joints)
+    if len(joints) != count:
+        raise MessageError(f"{len(joints)} joints in a {msg.joint_set} skeleton, which has {count}")
+    confidence: NDArray[np.float32] = np.array(msg.confidence, dtype=np.float32)
+    image_xy = np.array(msg.image_xy, dtype=np.float32)
+    if confidence.size == 0:
+        # A tracker that does not rate its joints says only whether it saw them.
+        confidence = np.isfinite(joints).all(axis=1).astype(np.float32)
+    if confidence.size != count or image_xy.size not in (0, 2 * count):
+        raise MessageError(
+            f"{confidence.size} confidences and {image_xy.size} image coordinates for {count} joints"
+        )
+    confidence = np.clip(np.where(np.isnan(confidence), np.float32(0), confidence), 0, 1)
+    return Skeleton(str(msg.track_id), str(msg.joint_set), joints, confidence, image_xy.reshape(-1, 2))
+
+
+def _points(points: Sequence[Any]) -> NDArray[np.float64]:
+    flat = [value for point in points for value in (point.x, point.y, point.z)]
+    joints = np.array(flat, dtype=np.float64).reshape(-1, 3)
+    joints[~np.isfinite(joints)] = np.nan
+    return joints
+
+
+def _event_from_message(msg: Any) -> SegmentEvent:
+    return SegmentEvent(
+        stamp=time_to_ns(msg.header.stamp),
+        frame_id=frame_id_of(msg),
+        track_id=str(msg.track_id),
+        segment_id=int(msg.segment_id),
+        revision=int(msg.revision),
+        type=EventType(int(msg.type)),
+        final=bool(msg.final),
+        motion_id=int(msg.motion_id),
+        start=time_to_ns(msg.start),
+        end=time_to_ns(msg.end),
+        confidence=float(msg.confidence),
+        boundary_confidence=float(msg.boundary_confidence),
+        label=str(msg.label),
+        label_source=str(msg.label_source),
+        concept_tokens=tuple(int(token) for token in msg.concept_tokens),
+    )
+
+
+def _skeletons_to_message(frame: SkeletonFrame, types: Mapping[str, Any]) -> Any:
+    header = _header(frame.stamp, frame.frame_id, types)
+    point = types["geometry_msgs/msg/Point"]
+    cls = types["motion_seg_ros/msg/Skeleton"]
+    return types[SKELETONS](
+        header=header,
+        skeletons=[
+            cls(
+                header=header,
+                track_id=skeleton.track_id,
+                joint_set=skeleton.joint_set,
+                joints=[point(x=x, y=y, z=z) for x, y, z in skeleton.joints.tolist()],
+                image_xy=_numbers(cls, "f", skeleton.image_xy.astype(np.float32).tobytes()),
+                confidence=_numbers(cls, "f", skeleton.confidence.astype(np.float32).tobytes()),
+            )
+            for skeleton in frame.skeletons
+        ],
+    )
+
+
+def _event_to_message(event: SegmentEvent, types: Mapping[str, Any]) -> Any:
+    cls = types[EVENT]
+    return cls(
+        header=_header(event.stamp, event.frame_id, types),
+        track_id=event.track_id,
+        segment_id=event.segment_id,
+        revision=event.revision,
+        type=int(event.type),
+        final=event.final,
+        motion_id=event.motion_id,
+        start=ns_to_time(event.start, types),
+        end=ns_to_time(event.end, types),
+        confidence=event.confidence,
+        boundary_confidence=event.boundary_confidence,
+        label=event.label,
+        label_source=event.label_source,
+        concept_tokens=_numbers(cls, "H", array("H", event.concept_tokens).tobytes()),
+    )
+
+
+def _image_to_message(image: Image, types: Mapping[str, Any], stamp: int) -> Any:
+    height, width = image.rgb.shape[:2]
+    cls = types[IMAGE]
+    return cls(
+        header=_header(stamp, image.frame_id, types),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        is_bigendian=0,
+        step=3 * width,
+        data=_numbers(cls, "B", image.rgb.tobytes()),
+    )
+
+
+def _header(stamp: int, frame_id: str, types: Mapping[str, Any]) -> Any:
+    return types["std_msgs/msg/Header"](stamp=ns_to_time(stamp, types), frame_id=frame_id)
+
+
+def _numbers(cls: Any, code: str, data: bytes) -> Any:
+    """Numbers as the message class wants them.
+
+    rclpy copies an array.array in one go but checks an ndarray element by element (67 ms for a VGA image);
+    rosbags serialises ndarrays only.
+    """
+    if hasattr(cls, "get_fields_and_field_types"):
+        return array(code, data)
+    return np.frombuffer(data, dtype=code)
+
+
+def _image_from_message(msg: Any) -> Image:
+    return Image(decode_image(msg), frame_id_of(msg))
+
+
+def _compressed_from_message(msg: Any) -> Image:
+    return Image(decode_compressed(msg), frame_id_of(msg))
+
+
+def _label_from_message(msg: Any) -> Label:
+    return Label(str(msg.data))
+
+
+_FROM: dict[str, Callable[[Any], Item | SegmentEvent]] = {
+    "SkeletonArray": _skeletons_from_message,
+    "SegmentEvent": _event_from_message,
+    "Image": _image_from_message,
+    "CompressedImage": _compressed_from_message,
+    "String": _label_from_message,
+}
