@@ -53,6 +53,10 @@ class SegmentEvent:
         values = {name: getattr(self, name) for name in self.__slots__}
         return values | {"type": self.type.name, "concept_tokens": list(self.concept_tokens)}
 
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SegmentEvent:
         """The inverse of :meth:`to_dict`; KeyError or TypeError for other fields."""
@@ -69,7 +73,7 @@ def write_jsonl(events: Iterable[SegmentEvent], path: Path) -> None:
     """One JSON object a line."""
     with path.open("w", encoding="utf-8") as file:
         for event in events:
-            file.write(json.dumps(event.to_dict(), ensure_ascii=False) + "\n")
+            file.write(event.to_json() + "\n")
 
 
 def read_jsonl(path: Path) -> Iterator[SegmentEvent]:
