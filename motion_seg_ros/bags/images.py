@@ -103,6 +103,15 @@ def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 90) -> bytes:
     return data.tobytes()
 
 
+def shrink(rgb: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """The same picture at most ``width`` pixels wide; 0 keeps any size."""
+    height, now = rgb.shape[:2]
+    if not 0 < width < now:
+        return rgb
+    size = (width, max(1, round(height * width / now)))
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
 def _rows(msg: Any, height: int, row: int) -> NDArray[np.uint8]:
     """The (height, row) bytes of the pixels without padding."""
     # Some drivers leave step 0; then rows follow each other without padding.

@@ -1,0 +1,79 @@
+"""A recorded bag through the nodes again: the bag in, a bag of events (and events.jsonl) out.
+
+    ros2 launch motion_seg_ros replay.launch.py bag:=out/demo/bag out:=out/replay
+
+The same skeletons give the same final events, at any rate.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from motion_seg_ros.bags.sources import open_source
+
+SHARE = Path(get_package_share_directory("motion_seg_ros"))
+
+ARGUMENTS = [
+    DeclareLaunchArgument("bag", description="rosbag2 folder, .mcap, .db3 or rosbag1 .bag."),
+    DeclareLaunchArgument("out", default_value="out/replay", description="Folder for bag/ and events.jsonl."),
+    DeclareLaunchArgument("rate", default_value="1.0", description="Playback speed."),
+    DeclareLaunchArgument(
+        "from_images",
+        default_value="false",
+        choices=["true", "false"],
+        description="Estimate the poses from the bag's images, also when it has skeletons.",
+    ),
+    DeclareLaunchArgument(
+        "config",
+        default_value=str(SHARE / "config" / "motion_seg.yaml"),
+        description="Parameter file of the nodes.",
+    ),
+]
+
+
+def generate_launch_description() -> LaunchDescription:
+    profile = str(SHARE / "config" / "fastdds_shm.xml")
+    environment = [
+        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
+        for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    ]
+    return LaunchDescription([*ARGUMENTS, *environment, OpaqueFunction(function=nodes)])
+
+
+def nodes(context: LaunchContext) -> list[Node]:
+    given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    from_images = given["from_images"] == "true"
+    bag = open_source(given["bag"], from_images=from_images)
+
+    def node(executable: str, parameters: dict, **options) -> Node:
+        return Node(
+            package="motion_seg_ros",
+            executable=executable,
+            parameters=[
+                given["config"],
+                str(SHARE / "config" / "replay.yaml"),
+                {"use_sim_time": True, **parameters},
+            ],
+            output="screen",
+            **options,
+        )
+
+    playing = {
+        "source": ParameterValue(given["bag"], value_type=str),
+        "rate": float(given["rate"]),
+        "from_images": from_images,
+        "clock": True,
+        "subscribers": 2,  # what is next in the chain, and the recorder
+    }
+    started = [
+        node("tvsh_node", {}),
+        node("record_node", {"out": ParameterValue(given["out"], value_type=str)}),
+        node("source_node", playing, on_exit=Shutdown(reason="the bag is at its end")),
+    ]
+    if bag.has_images:
+        started.append(node("pose_node", {}))
+    return started

@@ -1,0 +1,244 @@
+"""demo: a source through the real nodes, in processes of their own over DDS, and the live transcript.
+
+Writes OUT/events.jsonl, OUT/bag/, OUT/report.html and the log of each process. It starts the nodes itself,
+with the parameter files that the launch files use, because not every machine has `ros2 launch`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from ..bags.items import Source, SourceError
+from ..bags.sources import open_source
+from ..replay import report_from_bag
+from ..tvsh.events import SegmentEvent
+from ..tvsh.transcript import Transcript
+from .files import config_file
+from .record_node import RecordNode
+from .runtime import stop_on_signals
+
+START_S = 60.0  # a cold disk and a slow board need their time
+STOP_S = 5.0
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+class Child:
+    """A process of the demo, its output in a log file."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+        self.name = name
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"motion_seg_ros.nodes.{name}", "--ros-args", *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C reaches the demo, which stops its children in order
+            )
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return "\n".join(f"  {line}" for line in lines[-5:])
+
+
+class Demo:
+    """The processes of one run and the recorder that listens to them."""
+
+    def __init__(self, options: argparse.Namespace, source: Source) -> None:
+        self._options = options
+        self._source = source
+        self._stopping = stop_on_signals()
+        self._children: list[Child] = []
+        self._diagnosed: dict[str, dict[str, str]] = {}
+        self._transcript = Transcript()
+        keep_stamps = source.kind == "bag"
+        shared = [
+            *("--params-file", str(config_file("motion_seg.yaml"))),
+            *(("--params-file", str(options.config)) if options.config else ()),
+            *("--params-file", str(config_file("replay.yaml"))),
+            *("-p", f"use_sim_time:={str(keep_stamps).lower()}"),
+        ]
+        rclpy.init(
+            args=["--ros-args", *shared, "-p", f"out:={options.out}"],
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
+        self._recorder = RecordNode(on_event=self._show)
+        self._recorder.create_subscription(DiagnosticArray, "/diagnostics", self._note, 10)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._recorder)
+        self._shared = shared
+        self._source_arguments = [
+            *("-p", "source_node:autostart:=false"),
+            *("-p", f"source:='{options.source}'"),
+            *("-p", f"rate:={options.rate}"),
+            *("-p", f"clock:={str(keep_stamps).lower()}"),
+            *("-p", f"from_images:={str(options.from_images).lower()}"),
+        ]
+        if options.model:
+            self._shared += ["-p", f"model:={options.model}"]
+
+    def run(self) -> None:
+        """Start everything, play the source to its end or until a signal, and stop in order."""
+        began = time.monotonic()
+        images = self._source.has_images
+        self._recorder.start()
+        if self._options.composed:
+            names = ["composed"]
+        else:
+            names = ["source_node", *(["pose_node"] if images else []), "tvsh_node"]
+        print(f"starting {', '.join(names)} …", flush=True)
+        for name in names:
+            extra = self._source_arguments if name in ("source_node", "composed") else []
+            log = self._options.out / "log" / f"{name}.log"
+            self._children.append(Child(name, [*self._shared, *extra], log))
+        self._until(lambda: self._recorder.count_subscribers("skeletons") >= 2, "tvsh_node")
+        if images and not self._options.composed:
+            self._until(lambda: self._recorder.count_subscribers("image") >= 2, "pose_node")
+        self._change_source(Transition.TRANSITION_CONFIGURE)
+        self._change_source(Transition.TRANSITION_ACTIVATE)
+        print(f"ready in {time.monotonic() - began:.1f} s; playing {self._source.name}\n", flush=True)
+        while self._children[0].running and not self._stopping.is_set():
+            self._executor.spin_once(timeout_sec=0.1)
+            self._check()
+
+    def stop(self) -> None:
+        """Stop producers before consumers, then the recorder, which waits for the last events."""
+        for child in self._children:
+            self._signal(child, signal.SIGINT)
+            if child.running:
+                self._signal(child, signal.SIGKILL)
+        end = time.monotonic() + STOP_S
+        while not self._recorder.drained and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.05)
+        self._recorder.stop()
+        self._recorder.destroy_node()
+        self._executor.shutdown()
+        rclpy.shutdown()
+
+    def summary(self) -> str:
+        """Measured facts of the run, from /diagnostics."""
+        lines = [self._transcript.summary()]
+        for name, wanted in (
+            (
+                "pose_node",
+                ("frames received", "frames dropped", "rate (Hz)", "image stamp to skeletons p50 (ms)"),
+            ),
+            ("tvsh_node", ("frames received", "stamp to event p50 (ms)", "stamp to event p95 (ms)")),
+        ):
+            facts = self._diagnosed.get(name, {})
+            found = [f"{key} {facts[key]}" for key in wanted if key in facts]
+            if found:
+                lines.append(f"{name}: " + ", ".join(found))
+        return "\n".join(lines)
+
+    def _show(self, event: SegmentEvent) -> None:
+        line = self._transcript.line(event)
+        if line:
+            print(line, flush=True)
+
+    def _note(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            node = status.name.partition(":")[0].rpartition("/")[2]
+            self._diagnosed[node] = {item.key: item.value for item in status.values}
+
+    def _until(self, ready: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + START_S
+        while not ready():
+            self._executor.spin_once(timeout_sec=0.05)
+            self._check()
+            if self._stopping.is_set():
+                raise DemoError("stopped before it began")
+            if time.monotonic() > end:
+                raise DemoError(
+                    f"{what} was not ready after {START_S:.0f} s; see {self._options.out / 'log'}"
+                )
+
+    def _check(self) -> None:
+        for child in self._children:
+            if child.process.poll() not in (None, 0):
+                raise DemoError(
+                    f"{child.name} ended with code {child.process.returncode}:\n{child.last_words()}"
+                )
+
+    def _change_source(self, transition: int) -> None:
+        client = self._recorder.create_client(ChangeState, "source_node/change_state")
+        self._until(client.service_is_ready, "source_node")
+        request = ChangeState.Request(transition=Transition(id=transition))
+        answer = client.call_async(request)
+        self._until(answer.done, "source_node")
+        if not answer.result().success:
+            raise DemoError(f"the source cannot be played:\n{self._children[0].last_words()}")
+
+    def _signal(self, child: Child, number: int) -> None:
+        if not child.running:
+            return
+        child.process.send_signal(number)
+        end = time.monotonic() + STOP_S
+        while child.running and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.05)
+
+
+def arguments(args: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__.splitlines()[0])
+    parser.add_argument("source", help="camera (0, /dev/video0), video, rosbag, .npz, .bvh or .amc")
+    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder to write to (%(default)s)")
+    parser.add_argument("--config", type=Path, help="parameter file, on top of config/motion_seg.yaml")
+    parser.add_argument("--model", help="pose model: lite, full, heavy or a .task file")
+    parser.add_argument("--rate", type=float, default=1.0, help="playback speed (%(default)s)")
+    parser.add_argument("--from-images", action="store_true", help="estimate the poses of a bag anew")
+    parser.add_argument("--composed", action="store_true", help="one process: images do not cross DDS")
+    return parser.parse_args(args)
+
+
+def main(args: list[str] | None = None) -> int:
+    options = arguments(args)
+    # A demo stays on this machine unless its user says otherwise.
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    try:
+        source = open_source(options.source, from_images=options.from_images)
+    except SourceError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    (options.out / "log").mkdir(parents=True, exist_ok=True)
+    demo = Demo(options, source)
+    problem = ""
+    try:
+        demo.run()
+    except DemoError as error:
+        problem = str(error)
+    finally:
+        demo.stop()
+    if problem:
+        print(f"demo: {problem}", file=sys.stderr)
+        return 1
+    report_from_bag(options.out / "bag", options.out / "report.html")
+    print(f"\n{demo.summary()}\n")
+    for name in ("events.jsonl", "report.html", "bag"):
+        print(f"wrote {options.out / name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,213 @@
+"""What our lifecycle nodes share: described parameters, autostart, /diagnostics, and an orderly end."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from ..bags.conversion import RclpyTypes
+from ..settings import check, setting
+from . import parameters
+from .diagnostics import ERROR, OK, Monitor, diagnostic_array
+
+TYPES = RclpyTypes()
+EVENTS_QOS = QoSProfile(depth=100)  # reliable, volatile
+# Sensor data: newest matters most, so best effort; deep enough to ride out a busy moment.
+SKELETONS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+OVERRIDABLE = QoSOverridingOptions(
+    [
+        QoSPolicyKind.HISTORY,
+        QoSPolicyKind.DEPTH,
+        QoSPolicyKind.RELIABILITY,
+        QoSPolicyKind.DURABILITY,
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ManagedSettings:
+    """Parameters of every managed node."""
+
+    autostart: bool = setting(True, "Configure and activate as soon as the node starts.")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class ManagedNode(LifecycleNode):
+    """A lifecycle node whose parameters come from settings dataclasses.
+
+    A subclass names them in ``SETTINGS`` and overrides ``configure``, ``activate``, ``deactivate`` and
+    ``cleanup``. ``configure`` raises an error of ``CONFIGURE_ERRORS`` when what it needs is missing or
+    does not fit: the node then stays unconfigured, with that one sentence in the log and in /diagnostics.
+    """
+
+    SETTINGS: tuple[type, ...] = ()
+    CONFIGURE_ERRORS: tuple[type[Exception], ...] = (ValueError, OSError)
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self._kinds = (ManagedSettings, *self.SETTINGS)
+        for kind in self._kinds:
+            parameters.declare(self, kind)
+        self.monitor = Monitor()
+        self._state = "unconfigured"
+        self._problem = ""
+        self.add_on_set_parameters_callback(self._check_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        # Steady time: a node says how it is even when simulated time stands still.
+        self.create_timer(1.0, self.publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    # -- what a subclass provides -----------------------------------------------------------------
+
+    def configure(self) -> None:
+        """Read parameters, load models, create publishers and services."""
+
+    def activate(self) -> None:
+        """Create subscriptions, timers and threads."""
+
+    def deactivate(self) -> None:
+        """Undo :meth:`activate`; publishers still work."""
+
+    def cleanup(self) -> None:
+        """Undo :meth:`configure`."""
+
+    def condition(self) -> tuple[bytes, str]:
+        """Level and message for /diagnostics while active."""
+        return OK, "active"
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything that arrived has been worked on."""
+        return True
+
+    @property
+    def finished(self) -> bool:
+        """Whether the node has done all it was started for, so that its process may end."""
+        return False
+
+    # -- parameters -------------------------------------------------------------------------------
+
+    def settings(self, kind: type[parameters.Settings]) -> parameters.Settings:
+        return parameters.read(self, kind)
+
+    def _check_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        values = {item.name: item.value for item in changed}
+        for kind in self._kinds:
+            ours = {item.name: values[item.name] for item in fields(kind) if item.name in values}
+            if not ours:
+                continue
+            if self._state in ("inactive", "active"):
+                return SetParametersResult(
+                    successful=False,
+                    reason=f"{', '.join(ours)}: read when the node is configured; "
+                    "deactivate and clean up the node first",
+                )
+            try:
+                parameters.read(self, kind, ours)
+            except ValueError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    # -- lifecycle --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Configure and activate, if the parameter ``autostart`` says so."""
+        if self.settings(ManagedSettings).autostart:
+            success = TransitionCallbackReturn.SUCCESS
+            if self.trigger_configure() == success:
+                self.trigger_activate()
+
+    def stop(self) -> None:
+        """Go down in order from whatever state; nothing to do for a node that was shut down already."""
+        if self._state == "active":
+            self.trigger_deactivate()
+        if self._state == "inactive":
+            self.trigger_cleanup()
+        if self._state == "unconfigured":
+            self.trigger_shutdown()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        started = time.monotonic()
+        try:
+            with self._spoken():
+                self.configure()
+        except self.CONFIGURE_ERRORS as error:
+            self._problem = f"cannot configure: {error}"
+            self.get_logger().error(self._problem)
+            self.cleanup()
+            return TransitionCallbackReturn.FAILURE
+        self._problem = ""
+        self._state = "inactive"
+        self.get_logger().info(f"configured in {time.monotonic() - started:.1f} s")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = super().on_activate(state)
+        with self._spoken():
+            self.activate()
+        self._state = "active"
+        self.get_logger().info("active")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        with self._spoken():
+            self.deactivate()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        with self._spoken():
+            self.cleanup()
+        self._state = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        with self._spoken():
+            if self._state == "active":
+                self.deactivate()
+            if self._state in ("active", "inactive"):
+                self.cleanup()
+        self._state = "finalized"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._state = "finalized"
+        return TransitionCallbackReturn.FAILURE
+
+    @contextmanager
+    def _spoken(self) -> Iterator[None]:
+        """Says what went wrong in a transition: rclpy turns an exception into a silent ERROR."""
+        try:
+            yield
+        except self.CONFIGURE_ERRORS:
+            raise
+        except Exception as error:
+            self._problem = f"a transition failed: {error!r}"
+            self.get_logger().fatal(f"{self._problem}\n{traceback.format_exc()}")
+            raise
+
+    # -- diagnostics ------------------------------------------------------------------------------
+
+    def publish_diagnostics(self) -> None:
+        if self._problem:
+            level, message = ERROR, self._problem
+        elif self._state == "active":
+            level, message = self.condition()
+        else:
+            level, message = OK, self._state
+        stamp = self.get_clock().now().to_msg()
+        name = self.get_fully_qualified_name()
+        self._diagnostics.publish(diagnostic_array(stamp, name, level, message, self.monitor))

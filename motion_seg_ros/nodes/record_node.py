@@ -1,0 +1,147 @@
+"""record_node: what was seen and said, kept as a bag and as events.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.serialization import deserialize_message
+from rclpy.time import Time
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import String
+
+from motion_seg_ros.msg import SegmentEvent as EventMessage
+from motion_seg_ros.msg import SkeletonArray
+
+from ..bags.conversion import from_message, to_compressed
+from ..bags.images import ImageError, shrink
+from ..bags.items import Image
+from ..bags.typestore import typestore
+from ..bags.writer import BagWriter
+from ..settings import check, setting
+from ..tvsh.events import SegmentEvent
+from .diagnostics import OK
+from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, ManagedNode
+from .runtime import run
+
+EVENTS = "segment_events"
+
+
+@dataclass(frozen=True)
+class RecordSettings:
+    """Parameters of record_node."""
+
+    out: str = setting("", "Folder for bag/ and events.jsonl; an earlier recording there is replaced.")
+    storage: str = setting("mcap", "Storage format of the bag.", choices=("mcap", "sqlite3"))
+    image_width: int = setting(
+        640, "Keep images as JPEG of at most this width in pixels; 0 keeps none.", low=0, high=8192
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class RecordNode(ManagedNode):
+    """Writes skeletons, labels, images and segment events as they come.
+
+    ``on_event`` is called with each event after it was written.
+    """
+
+    SETTINGS = (RecordSettings,)
+
+    def __init__(self, on_event: Callable[[SegmentEvent], None] = lambda event: None, **kwargs: Any) -> None:
+        super().__init__("record_node", **kwargs)
+        self._on_event = on_event
+        self._bag: BagWriter | None = None
+        self._listening: list[Any] = []
+
+    def configure(self) -> None:
+        self._record_settings = self.settings(RecordSettings)
+        if not self._record_settings.out:
+            raise ValueError("the parameter 'out' is empty: name the folder to write to")
+        folder = Path(self._record_settings.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._bag = BagWriter(folder / "bag", self._record_settings.storage)
+        self._bag.open()
+        self._events_file = (folder / "events.jsonl").open("w", encoding="utf-8")
+
+    def activate(self) -> None:
+        self._listen(SkeletonArray, "skeletons", SKELETONS_QOS)
+        self._listen(String, "label", EVENTS_QOS)
+        self._listen(EventMessage, EVENTS, EVENTS_QOS, self._keep_event)
+        if self._record_settings.image_width:
+            images = self.create_subscription(
+                ImageMessage,
+                "image",
+                self._keep_image,
+                qos_profile_sensor_data,
+                qos_overriding_options=OVERRIDABLE,
+            )
+            self._listening.append(images)
+
+    def deactivate(self) -> None:
+        while self._listening:
+            self.destroy_subscription(self._listening.pop())
+
+    def cleanup(self) -> None:
+        if self._bag is None:
+            return
+        self._events_file.close()
+        self._bag.close()
+        self._bag = None
+
+    @property
+    def drained(self) -> bool:
+        """Who says events may have a last word: wait until nobody is left who could."""
+        return self.count_publishers(EVENTS) == 0
+
+    def condition(self) -> tuple[bytes, str]:
+        return OK, f"recording to {self._record_settings.out}"
+
+    def _listen(
+        self, kind: type, topic: str, qos: QoSProfile, then: Callable[[bytes], None] = lambda data: None
+    ) -> None:
+        # Raw: the bytes that came are the bytes that are kept.
+        resolved = self.resolve_topic_name(topic)
+        type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
+
+        def keep(data: bytes) -> None:
+            self.monitor.arrived()
+            self.monitor.count(f"{topic} recorded")
+            self._bag.write_raw(resolved, type_name, data, self.get_clock().now().nanoseconds)
+            then(data)
+
+        self._listening.append(
+            self.create_subscription(kind, topic, keep, qos, raw=True, qos_overriding_options=OVERRIDABLE)
+        )
+
+    def _keep_event(self, data: bytes) -> None:
+        event = from_message(deserialize_message(data, EventMessage))
+        self._events_file.write(event.to_json() + "\n")
+        self._events_file.flush()
+        self._on_event(event)
+
+    def _keep_image(self, message: ImageMessage) -> None:
+        self.monitor.arrived()
+        try:
+            image = from_message(message)
+        except ImageError as error:
+            self.get_logger().error(f"an image was not recorded: {error}", throttle_duration_sec=5.0)
+            return
+        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        small = Image(shrink(image.rgb, self._record_settings.image_width), image.frame_id)
+        compressed = to_compressed(small, typestore().types, stamp)
+        topic = self.resolve_topic_name("image/compressed")
+        self._bag.write(topic, compressed, self.get_clock().now().nanoseconds)
+        self.monitor.count("images recorded")
+
+
+def main() -> int:
+    return run(lambda: [RecordNode()])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,197 @@
+"""source_node: a camera, a video, a bag or a motion file as topics, at the pace it was recorded."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.duration import Duration
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import String
+
+from motion_seg_ros.msg import SkeletonArray
+
+from ..bags.conversion import ns_to_time, to_compressed, to_message
+from ..bags.images import shrink
+from ..bags.items import Image, Item, Label, SourceError
+from ..bags.sources import open_source
+from ..settings import check, setting
+from ..skeleton.types import SkeletonFrame
+from .diagnostics import ERROR, OK, WARN
+from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .runtime import run
+
+ACKNOWLEDGE = Duration(seconds=1.0)
+PATIENCE_S = 30.0  # how long to wait for subscribers before playing without them
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Parameters of source_node."""
+
+    source: str = setting(
+        "", "A camera (0 or /dev/video0), video, rosbag2 folder, .mcap, .bag, .npz, .bvh or .amc file."
+    )
+    rate: float = setting(1.0, "Speed of playback; a live camera ignores it.", low=0.01, high=100.0)
+    from_images: bool = setting(
+        False, "Play the images of a bag, not its skeletons, so that poses are estimated anew."
+    )
+    image_transport: str = setting(
+        "raw", "raw publishes image, compressed publishes image/compressed.", choices=("raw", "compressed")
+    )
+    image_width: int = setting(
+        0, "Scale wider images down to this many pixels; 0 keeps them.", low=0, high=8192
+    )
+    clock: bool = setting(
+        False, "Keep the recorded stamps and publish /clock; else stamp as if it happened now."
+    )
+    subscribers: int = setting(0, "Wait for this many subscribers before playing.", low=0, high=100)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class SourceNode(ManagedNode):
+    """Publishes what a source holds; finished when it is at its end.
+
+    ``image_sink``, if given, gets every image as ``(stamp, Image)`` in place of the image topic: in a process
+    that holds the consumer too, images then never cross DDS. It may block, which slows the source down.
+    """
+
+    SETTINGS = (SourceSettings,)
+    CONFIGURE_ERRORS = (ValueError, OSError, SourceError)
+
+    def __init__(self, image_sink: Callable[[int, Image], None] | None = None, **kwargs: Any) -> None:
+        super().__init__("source_node", **kwargs)
+        self._image_sink = image_sink
+        self._player: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._failed = ""
+
+    def configure(self) -> None:
+        settings = self._settings = self.settings(SourceSettings)
+        if not settings.source:
+            raise ValueError(
+                "the parameter 'source' is empty: name a camera, a video, a bag or a motion file"
+            )
+        self._source = open_source(settings.source, from_images=settings.from_images)
+        self.monitor.facts |= {"source": self._source.name, "kind": self._source.kind}
+        for note in self._source.notes:
+            self.get_logger().info(note)
+        self._topics = {}
+        if self._source.has_images and self._image_sink is None:
+            kind, topic = (
+                (CompressedImage, "image/compressed")
+                if settings.image_transport == "compressed"
+                else (ImageMessage, "image")
+            )
+            self._topics[Image] = self._advertise(kind, topic, qos_profile_sensor_data)
+        if self._source.has_skeletons:
+            self._topics[SkeletonFrame] = self._advertise(SkeletonArray, "skeletons", SKELETONS_QOS)
+        if self._source.has_labels:
+            self._topics[Label] = self._advertise(String, "label", EVENTS_QOS)
+        if settings.clock:
+            self._clock = self._advertise(Clock, "/clock", QoSProfile(depth=10))
+
+    def activate(self) -> None:
+        self._stopping.clear()
+        self._player = threading.Thread(target=self._play, name="player", daemon=True)
+        self._player.start()
+
+    def deactivate(self) -> None:
+        self._stopping.set()
+        self._player.join()
+
+    def cleanup(self) -> None:
+        for publisher in list(self._managed_entities):
+            self.destroy_lifecycle_publisher(publisher)
+
+    @property
+    def finished(self) -> bool:
+        return self._ended.is_set()
+
+    @property
+    def live(self) -> bool:
+        """Whether the source goes on whatever we do, as a camera does."""
+        return self._source.live
+
+    def condition(self) -> tuple[bytes, str]:
+        if self._failed:
+            return ERROR, self._failed
+        return (WARN, self._source.problem) if self._source.problem else (OK, "playing")
+
+    def _advertise(self, kind: type, topic: str, qos: QoSProfile) -> Any:
+        return self.create_lifecycle_publisher(kind, topic, qos, qos_overriding_options=OVERRIDABLE)
+
+    def _play(self) -> None:
+        try:
+            self._wait_for_subscribers()
+            self._play_items()
+        except (SourceError, ValueError) as error:
+            self._failed = str(error)
+            self.get_logger().error(f"the source stopped: {error}")
+        if self._source.problem:
+            self.get_logger().warning(self._source.problem)
+        for publisher in self._topics.values():
+            publisher.wait_for_all_acked(timeout=ACKNOWLEDGE)
+        self._ended.set()
+
+    def _wait_for_subscribers(self) -> None:
+        end = time.monotonic() + PATIENCE_S
+        publishers = [self._topics[kind] for kind in (Image, SkeletonFrame) if kind in self._topics]
+        while any(p.get_subscription_count() < self._settings.subscribers for p in publishers):
+            if time.monotonic() > end:
+                wanted = self._settings.subscribers
+                self.get_logger().warning(f"playing with fewer than {wanted} subscribers")
+            if time.monotonic() > end or self._stopping.wait(0.02):
+                return
+
+    def _play_items(self) -> None:
+        shift = None  # added to recorded stamps
+        began = time.monotonic()
+        first = 0
+        for stamp, item in self._source:
+            if shift is None:
+                first = stamp
+                keep = self._settings.clock or self._source.live
+                shift = 0 if keep else self.get_clock().now().nanoseconds - first
+            due = began + (stamp - first) / 1e9 / self._settings.rate
+            pause = 0.0 if self._source.live else max(0.0, due - time.monotonic())
+            if self._stopping.wait(pause):
+                return
+            self._publish(stamp + shift, item)
+        self.get_logger().info(f"the end of {self._source.name}")
+
+    def _publish(self, stamp: int, item: Item) -> None:
+        self.monitor.arrived()
+        if self._settings.clock:
+            self._clock.publish(Clock(clock=ns_to_time(stamp, TYPES)))
+        if isinstance(item, Image):
+            self._publish_image(stamp, Image(shrink(item.rgb, self._settings.image_width), item.frame_id))
+        elif isinstance(item, SkeletonFrame):
+            moved = SkeletonFrame(stamp, item.frame_id, item.skeletons)
+            self._topics[SkeletonFrame].publish(to_message(moved, TYPES))
+        else:
+            self._topics[Label].publish(to_message(item, TYPES))
+
+    def _publish_image(self, stamp: int, image: Image) -> None:
+        if self._image_sink is not None:
+            self._image_sink(stamp, image)
+            return
+        convert = to_compressed if self._settings.image_transport == "compressed" else to_message
+        self._topics[Image].publish(convert(image, TYPES, stamp))
+
+
+def main() -> int:
+    return run(lambda: [SourceNode()])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

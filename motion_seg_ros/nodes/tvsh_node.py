@@ -1,0 +1,127 @@
+"""tvsh_node: skeletons to a live, revisable transcript of motion segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.time import Time
+from visualization_msgs.msg import MarkerArray
+
+from motion_seg_ros.msg import SegmentArray, SegmentEvent, SkeletonArray
+from motion_seg_ros.srv import GetSegments
+
+from ..bags.conversion import from_message, segment_array, to_message
+from ..skeleton.types import SkeletonFrame
+from ..tvsh.events import SegmentEvent as Event
+from ..tvsh.transcriber import Transcriber, TranscriberConfig
+from ..tvsh.transcript import describe
+from .diagnostics import OK, WARN
+from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .markers import caption_markers
+from .runtime import run
+
+SEGMENTS_QOS = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+STALE_S = 2.0
+ACKNOWLEDGE = Duration(seconds=0.5)
+
+
+class TvshNode(ManagedNode):
+    """Subscribes to skeletons; publishes segment events and answers what people have been doing."""
+
+    SETTINGS = (TranscriberConfig,)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("tvsh_node", **kwargs)
+        self._transcriber: Transcriber | None = None
+
+    def configure(self) -> None:
+        self._transcriber = Transcriber(self.settings(TranscriberConfig))
+        self._events = self.create_lifecycle_publisher(
+            SegmentEvent, "segment_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+        self._segments = self.create_lifecycle_publisher(
+            SegmentArray, "segments", SEGMENTS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+        self._captions = self.create_lifecycle_publisher(
+            MarkerArray, "captions", 10, qos_overriding_options=OVERRIDABLE
+        )
+        self._query = self.create_service(GetSegments, "get_segments", self._answer)
+
+    def activate(self) -> None:
+        self._skeletons = self.create_subscription(
+            SkeletonArray, "skeletons", self._transcribe, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+
+    def deactivate(self) -> None:
+        self.destroy_subscription(self._skeletons)
+        self._publish(self._transcriber.close())
+        # The last events are final and will not be said again: wait until they have arrived.
+        self._events.wait_for_all_acked(timeout=ACKNOWLEDGE)
+
+    def cleanup(self) -> None:
+        if self._transcriber is None:
+            return
+        self._transcriber = None
+        self.destroy_service(self._query)
+        for publisher in (self._events, self._segments, self._captions):
+            self.destroy_lifecycle_publisher(publisher)
+
+    def condition(self) -> tuple[bytes, str]:
+        self.monitor.facts |= {key: str(value) for key, value in asdict(self._transcriber.health).items()}
+        age = self.monitor.age()
+        if age is None or age > STALE_S:
+            return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
+        return OK, "active"
+
+    def _transcribe(self, message: SkeletonArray) -> None:
+        self.monitor.arrived()
+        try:
+            with self.monitor.timed("convert"):
+                frame = from_message(message)
+            with self.monitor.timed("segment"):
+                events = self._transcriber.update(frame)
+        except ValueError as error:
+            self.monitor.count("frames refused")
+            self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
+            return
+        self._publish(events)
+        if self._captions.get_subscription_count():
+            doing = {track: describe(events[-1]) for track, events in self._latest(frame)}
+            self._captions.publish(caption_markers(message.header, frame, doing))
+
+    def _latest(self, frame: SkeletonFrame) -> Iterator[tuple[str, list[Event]]]:
+        """The segments of everybody in the frame who has any."""
+        for skeleton in frame.skeletons:
+            segments = self._transcriber.segments(skeleton.track_id)
+            if segments:
+                yield skeleton.track_id, segments
+
+    def _publish(self, events: list[Event]) -> None:
+        for event in events:
+            self._events.publish(to_message(event, TYPES))
+            age = (self.get_clock().now().nanoseconds - event.stamp) / 1e9
+            self.monitor.latency("stamp to event", age)
+            self.monitor.count("events published")
+        for event in {event.track_id: event for event in events}.values():
+            segments = self._transcriber.segments(event.track_id)
+            self._segments.publish(
+                segment_array(event.stamp, event.frame_id, event.track_id, segments, TYPES)
+            )
+
+    def _answer(self, request: GetSegments.Request, response: GetSegments.Response) -> GetSegments.Response:
+        start, end = (Time.from_msg(stamp).nanoseconds for stamp in (request.start, request.end))
+        found = self._transcriber.query(request.track_id, start, end or 2**63 - 1)
+        response.segments = [to_message(event, TYPES) for event in found]
+        return response
+
+
+def main() -> int:
+    return run(lambda: [TvshNode()])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,43 @@
+"""A transcript as lines of text for people."""
+
+from __future__ import annotations
+
+from .events import EventType, SegmentEvent
+
+
+def describe(event: SegmentEvent) -> str:
+    """What is being done, in a word or two."""
+    return event.label or ("idle" if event.motion_id < 0 else f"motion {event.motion_id}")
+
+
+class Transcript:
+    """Turns events into lines, with times relative to the first event's start."""
+
+    def __init__(self) -> None:
+        self._origin: int | None = None
+        self._final: dict[str, list[SegmentEvent]] = {}
+
+    def line(self, event: SegmentEvent) -> str | None:
+        """The line of an event that began or ended something; None for one that only refines."""
+        if self._origin is None:
+            self._origin = event.start
+        if event.type is EventType.UPDATED:
+            return None
+        start, end = ((stamp - self._origin) / 1e9 for stamp in (event.start, event.end))
+        what = describe(event)
+        if event.type is EventType.STARTED:
+            return f"{start:8.2f} s           person {event.track_id}  starts {what}"
+        if event.final:
+            self._final.setdefault(event.track_id, []).append(event)
+        return (
+            f"{start:8.2f} – {end:6.2f} s  person {event.track_id}  {what}"
+            f"  (confidence {event.confidence:.2f})"
+        )
+
+    def summary(self) -> str:
+        """One line for each person: how many segments of how many motions."""
+        lines = []
+        for track, events in self._final.items():
+            motions = {event.motion_id for event in events if event.motion_id >= 0}
+            lines.append(f"person {track}: {len(events)} segments, {len(motions)} different motions")
+        return "\n".join(lines) or "nobody was seen moving"
