@@ -151,11 +151,11 @@ def _skeleton_from_message(msg: Any) -> Skeleton:
     count = len(JOINT_SETS[msg.joint_set].joints)
     if len(joints) != count:
         raise MessageError(f"{len(joints)} joints in a {msg.joint_set} skeleton, which has {count}")
-    confidence: NDArray[np.float32] = np.array(msg.confidence, dtype=np.float32)
+    confidence = np.array(msg.confidence, dtype=np.float32)
     image_xy = np.array(msg.image_xy, dtype=np.float32)
     if confidence.size == 0:
         # A tracker that does not rate its joints says only whether it saw them.
-        confidence = np.isfinite(joints).all(axis=1).astype(np.float32)
+        confidence = np.asarray(np.isfinite(joints).all(axis=1), dtype=np.float32)
     if confidence.size != count or image_xy.size not in (0, 2 * count):
         raise MessageError(
             f"{confidence.size} confidences and {image_xy.size} image coordinates for {count} joints"

@@ -90,6 +90,11 @@ def decode_compressed(msg: Any) -> NDArray[np.uint8]:
         raise ImageError(f"compressed image ({msg.format!r}) cannot be decoded: {error.err}") from error
     if bgr is None:
         raise ImageError(f"compressed image ({msg.format!r}, {data.size} bytes) is not a picture")
+    return bgr_to_rgb(bgr)
+
+
+def bgr_to_rgb(bgr: NDArray[Any]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 with red and blue exchanged, contiguous."""
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 

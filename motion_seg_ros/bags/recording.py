@@ -1,0 +1,190 @@
+"""Rosbags as sources: rosbag2 (MCAP, SQLite) and rosbag1, whole or damaged, without ROS."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motion_seg_ros.bags import conversion
+from motion_seg_ros.bags.bag_reader import BAG_SUFFIXES, Bag, Topic
+from motion_seg_ros.bags.conversion import MessageError, from_message, stamp_of
+from motion_seg_ros.bags.images import ImageError
+from motion_seg_ros.bags.items import Item, Source, SourceError
+from motion_seg_ros.datasets.skeletons import guess_axes, known_counts, names_of, skeleton
+from motion_seg_ros.skeleton.types import SkeletonFrame
+from motion_seg_ros.tvsh.events import SegmentEvent
+
+__all__ = ["BAG_SUFFIXES", "BagSource", "in_stamp_order"]
+
+# A recorder stores what arrives; stamps of one sensor's topics are out of order by no more than this.
+_HORIZON_NS = 500_000_000
+_MAX_WAITING = 256
+# Stamps this far from the time of recording come from another clock.
+_OTHER_CLOCK_NS = 1_000_000_000
+_DEPTH_ENCODINGS = ("16UC1", "32FC1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A topic to read, and what its messages become."""
+
+    topic: Topic
+    reads: str  # "skeletons", "poses", "images" or "labels"
+
+
+class BagSource(Source):
+    """The people in a recording: its skeletons, or its images, and its labels.
+
+    Topics are found by type: SkeletonArray, else PoseArray whose number of poses is that of a known
+    skeleton, else Image or CompressedImage; of several, the one with the most messages. Labels are String
+    topics with "label" in their name. Items are ordered by the stamps in their headers; a message without
+    one, or with a zero stamp, counts by the time it was recorded. What cannot be decoded is left out and
+    counted in ``problem``.
+    """
+
+    kind = "bag"
+
+    def __init__(self, path: Path, *, from_images: bool = False, topics: Sequence[str] = ()) -> None:
+        super().__init__(str(path))
+        self._bag = Bag(path)
+        self._axes: str | None = None
+        streams = _choose(self._bag, from_images, topics)
+        self._reads = {stream.topic.name: stream.reads for stream in streams}
+        main = streams[0].topic
+        self.has_skeletons = streams[0].reads in ("skeletons", "poses")
+        self.has_images = streams[0].reads == "images"
+        self.has_labels = any(stream.reads == "labels" for stream in streams)
+        self.duration = (self._bag.end_time - self._bag.start_time) / 1e9
+        self.count = main.count
+        self.fps = (main.count - 1) / self.duration if self.duration > 0 and main.count > 1 else None
+        self.problem = self._bag.problem
+        self.notes.append(f"{streams[0].reads} are read from {main.name}")
+
+    def __iter__(self) -> Iterator[tuple[int, Item]]:
+        self.problem = ""
+        failures: Counter[str] = Counter()
+        first_failure = ""
+        for stamp, (topic, msg) in in_stamp_order(self._stamped()):
+            try:
+                yield stamp, self._item(stamp, topic, msg)
+            except (MessageError, ImageError, AttributeError) as error:
+                # AttributeError: a message of our name whose definition in this bag is another one.
+                failures[topic] += 1
+                first_failure = first_failure or str(error)
+        problems = [self._bag.problem] if self._bag.problem else []
+        if failures:
+            counts = ", ".join(f"{count} of {topic}" for topic, count in failures.items())
+            problems.append(f"messages left out: {counts}; the first because of: {first_failure}")
+        self.problem = "; ".join(problems)
+
+    def _stamped(self) -> Iterator[tuple[int, tuple[str, Any]]]:
+        """Messages with stamps, in the order of the recording."""
+        # Labels have no header. In a recording of a simulation or of a replay their time of recording
+        # belongs to another clock than the stamps, and is moved by the difference.
+        shift = 0
+        for topic, time, msg in self._bag.messages(self._reads):
+            stamp = stamp_of(msg)
+            if stamp is None:
+                yield time + shift, (topic, msg)
+                continue
+            shift = stamp - time if abs(stamp - time) > _OTHER_CLOCK_NS else 0
+            yield stamp, (topic, msg)
+
+    def _item(self, stamp: int, topic: str, msg: Any) -> Item:
+        if self._reads[topic] == "poses":
+            return self._from_poses(stamp, msg)
+        item = from_message(msg)
+        if isinstance(item, SkeletonFrame) and item.stamp != stamp:
+            return SkeletonFrame(stamp, item.frame_id, item.skeletons)
+        if isinstance(item, SegmentEvent):
+            raise MessageError(f"{topic} carries events, not people")
+        return item
+
+    def _from_poses(self, stamp: int, msg: Any) -> SkeletonFrame:
+        joints = conversion.positions(msg)
+        if len(joints) not in known_counts():
+            raise MessageError(f"{len(joints)} poses are no known skeleton")
+        names = names_of(len(joints))
+        if self._axes is None:
+            self._axes = guess_axes(joints[None], names)
+            self.notes.append(
+                f"{len(joints)} poses are taken for joints {names[0]}, {names[1]}, …, {self._axes}"
+            )
+        person = skeleton(joints, names, self._axes, "1")
+        return SkeletonFrame(stamp, conversion.frame_id_of(msg), (person,))
+
+
+def in_stamp_order(
+    stamped: Iterable[tuple[int, Any]], horizon: int = _HORIZON_NS, limit: int = _MAX_WAITING
+) -> Iterator[tuple[int, Any]]:
+    """Sort a nearly sorted stream, holding back at most ``limit`` items or ``horizon`` ns of it.
+
+    Equal stamps keep their order. A stamp further back than the horizon is a jump (a bag that was played in a
+    loop): everything before it comes first.
+    """
+    waiting: list[tuple[int, int, Any]] = []
+    newest: int | None = None
+    for number, (stamp, item) in enumerate(stamped):
+        if newest is not None and stamp < newest - horizon:
+            while waiting:
+                yield _pop(waiting)
+            newest = None
+        newest = stamp if newest is None else max(newest, stamp)
+        heapq.heappush(waiting, (stamp, number, item))
+        while waiting and (waiting[0][0] <= newest - horizon or len(waiting) > limit):
+            yield _pop(waiting)
+    while waiting:
+        yield _pop(waiting)
+
+
+def _pop(waiting: list[tuple[int, int, Any]]) -> tuple[int, Any]:
+    stamp, _, item = heapq.heappop(waiting)
+    return stamp, item
+
+
+def _choose(bag: Bag, from_images: bool, wanted: Sequence[str]) -> list[_Stream]:
+    """The topics to read, the people first; SourceError where there are none."""
+    present = {topic.name: topic for topic in bag.topics}
+    if missing := [name for name in wanted if name not in present]:
+        raise SourceError(f"{bag.path} has no topic {missing[0]}; it has {', '.join(present) or 'none'}")
+    topics = [present[name] for name in wanted] if wanted else bag.topics
+    topics = sorted((t for t in topics if t.count > 0), key=lambda t: (-t.count, t.name))
+    if not topics:
+        raise SourceError(f"{bag.path} holds no messages")
+    labels = [
+        _Stream(t, "labels") for t in topics if t.type == conversion.TEXT and (wanted or "label" in t.name)
+    ]
+    order = ("images", "skeletons") if from_images else ("skeletons", "images")
+    for reads in order:
+        people = _images(bag, topics) if reads == "images" else _skeletons(bag, topics)
+        if people:
+            return [people, *labels[:1]]
+    types = ", ".join(f"{t.name} ({t.type})" for t in topics)
+    raise SourceError(f"{bag.path} holds neither skeletons nor images, only {types}")
+
+
+def _skeletons(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
+    for topic in topics:
+        if topic.type == conversion.SKELETONS:
+            return _Stream(topic, "skeletons")
+    for topic in topics:
+        if topic.type == conversion.POSES and len(bag.first(topic).poses) in known_counts():
+            return _Stream(topic, "poses")
+    return None
+
+
+def _images(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
+    for topic in topics:
+        if topic.type not in (conversion.IMAGE, conversion.COMPRESSED_IMAGE) or topic.name.endswith(
+            "debug_image"
+        ):
+            continue
+        first = bag.first(topic)
+        form = first.encoding if topic.type == conversion.IMAGE else first.format
+        if form not in _DEPTH_ENCODINGS and "compressedDepth" not in form:
+            return _Stream(topic, "images")
+    return None

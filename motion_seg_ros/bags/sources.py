@@ -1,0 +1,53 @@
+"""Whatever shows people moving, by its name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from motion_seg_ros.bags.items import Source, SourceError
+from motion_seg_ros.bags.motion_files import open_motion_file
+from motion_seg_ros.bags.recording import BAG_SUFFIXES, BagSource
+from motion_seg_ros.bags.video import VIDEO_SUFFIXES, CameraSource, VideoSource
+
+_MOTION_SUFFIXES = frozenset({".npz", ".bvh", ".amc"})
+
+
+def open_source(
+    spec: str,
+    *,
+    from_images: bool = False,
+    topics: Sequence[str] = (),
+    clock: Callable[[], int] = time.time_ns,
+) -> Source:
+    """Open a source by name, and look at it far enough to know that it can be read.
+
+    Parameters
+    ----------
+    spec : a video file; a camera ("0", "/dev/video0"); a rosbag2 folder, .mcap or .db3 file; a rosbag1 .bag;
+        a .npz of labelled joints or frames or of motion clips; a .bvh; an .amc with its .asf beside it.
+    from_images : play the images of a recording that has skeletons too.
+    topics : of a recording, those to read; by default they are found by their types.
+    clock : nanoseconds, for the stamps of a camera.
+
+    Raises
+    ------
+    SourceError : it cannot be read; one sentence says why.
+    """
+    if spec.isdecimal() or spec.startswith("/dev/"):
+        return CameraSource(spec, clock)
+    path = Path(spec).expanduser()
+    if not path.exists():
+        raise SourceError(f"{spec} does not exist")
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix in BAG_SUFFIXES:
+        return BagSource(path, from_images=from_images, topics=topics)
+    if path.stat().st_size == 0:
+        raise SourceError(f"{spec} is empty")
+    if suffix in _MOTION_SUFFIXES:
+        return open_motion_file(path)
+    if suffix in VIDEO_SUFFIXES:
+        return VideoSource(path)
+    known = ", ".join(sorted(BAG_SUFFIXES | _MOTION_SUFFIXES | VIDEO_SUFFIXES))
+    raise SourceError(f"{spec} is no kind of source that is known: a camera, a rosbag2 folder, {known}")

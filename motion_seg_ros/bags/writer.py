@@ -1,0 +1,131 @@
+"""Writing rosbag2 recordings without ROS."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.interfaces import Connection, Qos
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from motion_seg_ros.bags.conversion import to_message
+from motion_seg_ros.bags.items import Image, Label
+from motion_seg_ros.bags.typestore import typestore
+from motion_seg_ros.skeleton.types import SkeletonFrame
+from motion_seg_ros.tvsh.events import SegmentEvent
+
+_STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+_BAG_FILES = frozenset({".mcap", ".db3", ".zstd"})
+
+
+class BagError(Exception):
+    """A recording that cannot be written; the message is one sentence."""
+
+
+class BagWriter:
+    """A rosbag2 that is written from beginning to end, as a context manager.
+
+    A folder at ``path`` is replaced if it is a rosbag2 and nothing else. A recorder that is killed leaves
+    an .mcap file with all but the last megabyte of messages and without an index or metadata.yaml:
+    :func:`motion_seg_ros.bags.sources.open_source` reads it, ``mcap recover`` repairs it. With "sqlite3"
+    nothing is left. After an exception in the ``with`` block the recording is closed properly all the same.
+
+    Parameters
+    ----------
+    path : folder to create.
+    storage : "mcap" or "sqlite3".
+
+    Raises
+    ------
+    BagError : something else is at ``path``, or the folder cannot be written.
+    """
+
+    def __init__(self, path: str | Path, storage: str = "mcap") -> None:
+        self.path = Path(path)
+        if storage not in _STORAGES:
+            raise BagError(f"storage must be one of {', '.join(_STORAGES)}, not {storage!r}")
+        self._types = typestore()
+        self._connections: dict[str, Connection] = {}
+        self.count = 0
+        try:
+            _make_room(self.path)
+            self._writer: Writer | None = Writer(self.path, version=9, storage_plugin=_STORAGES[storage])
+            self._writer.open()
+        except OSError as error:
+            raise BagError(f"{path} cannot be written: {error.strerror or error}") from error
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add_topic(self, topic: str, type_name: str, qos: Sequence[Qos] = ()) -> None:
+        """Declare a topic with its QoS; one that is written without counts as having the default.
+
+        Raises
+        ------
+        BagError : the type is not known, or the topic has another one already.
+        """
+        known = self._connections.get(topic)
+        if known is not None:
+            if known.msgtype != type_name:
+                raise BagError(f"{topic} carries {known.msgtype}, not {type_name}")
+            return
+        if type_name not in self._types.fielddefs:
+            raise BagError(f"{topic}: the message type {type_name} is not known")
+        self._connections[topic] = self._open_writer().add_connection(
+            topic, type_name, typestore=self._types, offered_qos_profiles=qos
+        )
+
+    def write(self, topic: str, item: Any, stamp: int) -> None:
+        """Write a core object (skeletons, event, image, label) or a message made of rosbags' classes.
+
+        ``stamp`` (ns) is the time of recording, and an image's own stamp.
+        """
+        if isinstance(item, Image | Label | SkeletonFrame | SegmentEvent):
+            item = to_message(item, self._types.types, stamp)
+        name = item.__msgtype__
+        self.write_raw(topic, name, self._types.serialize_cdr(item, name), stamp)
+
+    def write_raw(self, topic: str, type_name: str, data: bytes | memoryview, stamp: int) -> None:
+        """Write a serialised message, as rclpy's raw subscriptions deliver it."""
+        self.add_topic(topic, type_name)
+        try:
+            self._open_writer().write(self._connections[topic], stamp, data)
+        except OSError as error:
+            raise BagError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        self.count += 1
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise BagError(f"{self.path} is closed")
+        return self._writer
+
+    def close(self) -> None:
+        """Write index and metadata; more calls do nothing."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+
+def _make_room(path: Path) -> None:
+    """Remove an older recording; BagError for anything else that is there."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise BagError(f"{path} is a file; a recording is a folder")
+    items = list(path.iterdir())
+    foreign = [item.name for item in items if item.is_dir() or not _is_bag_file(item)]
+    if foreign:
+        raise BagError(f"{path} exists and is no recording (it holds {foreign[0]}): name another folder")
+    shutil.rmtree(path)
+
+
+def _is_bag_file(path: Path) -> bool:
+    return path.suffix in _BAG_FILES or path.name in ("metadata.yaml", "metadata.yaml.tmp")
