@@ -112,7 +112,7 @@ function shade(hex, factor) {
 }
 function colours(motion) {
   const hue = HUES[motion % 8], deep = Math.floor(motion / 8) % 2;
-  return { fill: deep ? shade(hue, 0.55) : hue, edge: shade(hue, deep ? 0.4 : 0.66), ink: deep ? "#ffffff" : "#16191d", hue };
+  return { fill: deep ? shade(hue, 0.52) : hue, edge: shade(hue, deep ? 0.4 : 0.66), ink: deep ? "#ffffff" : "#16191d", hue };
 }
 
 let theme = {};
@@ -219,7 +219,7 @@ function toggleHistory(s, button) {
   if (!open) return s.row.nextSibling.remove();
   s.row.after(element("tr", { className: "history" }, element("td", { colSpan: 9 }, element("ol", {}, ...s.events.map((e) =>
     element("li", {}, element("b", { textContent: `${e.type.toLowerCase()}${e.final ? ", final" : ""}` }),
-      `revision ${e.revision} at ${clock(e.stamp)}: ${clock(e.start)} – ${clock(e.end)}, ${motionName(e.motion)}, confidence ${percent(e.confidence)}, boundary ${percent(e.boundary)}`,
+      ` revision ${e.revision} at ${clock(e.stamp)}: ${clock(e.start)} – ${clock(e.end)}, ${motionName(e.motion)}, confidence ${percent(e.confidence)}, boundary ${percent(e.boundary)}`,
       e.label ? element("bdi", { textContent: `, “${e.label}”` }) : ""))))));
 }
 

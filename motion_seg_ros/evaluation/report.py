@@ -99,6 +99,7 @@ def pack(report: Report) -> dict[str, Any]:
 
     seen = _by_track(frames)
     tracks = sorted({*(key[0] for key in seen), *(event.track_id for event in events)}, key=_natural)
+    number = {track: index for index, track in enumerate(tracks)}
     with_image = bool(thumbnails) and report.image_size is not None
     stride = _stride([_pose_bytes(poses, with_image) for poses in seen.values()], POSE_BYTES)
     thumb_stride = _stride([len(jpeg) for _, jpeg in thumbnails], THUMBNAIL_BYTES)
@@ -118,7 +119,7 @@ def pack(report: Report) -> dict[str, Any]:
         "hold": hold,
         "tracks": [visible(track) for track in tracks],
         "streams": [
-            _stream(clock, tracks.index(track), joint_set, poses[::stride], with_image)
+            _stream(clock, number[track], joint_set, poses[::stride], with_image)
             | {"seen": _spans([clock(stamp) for stamp, _ in poses], hold)}
             for (track, joint_set, _), poses in seen.items()
         ],
@@ -129,7 +130,7 @@ def pack(report: Report) -> dict[str, Any]:
             }
             for name in sorted({key[1] for key in seen} & set(JOINT_SETS))
         },
-        "events": [_event_row(clock, tracks.index(event.track_id), event) for event in events],
+        "events": [_event_row(clock, number[event.track_id], event) for event in events],
         "labels": _label_spans(clock, labels, end),
         "image_size": list(report.image_size) if report.image_size is not None and with_image else None,
         "thumbnails": [[clock(stamp), _base64(jpeg)] for stamp, jpeg in thumbnails[::thumb_stride]],
@@ -163,7 +164,7 @@ def pack_joints(joints: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArr
     The root is the median of the joints seen. :data:`UNSEEN` stands for a joint without all three coordinates
     and for one further than 32 m from the root, which no body is.
     """
-    finite = np.isfinite(joints.sum(axis=2))
+    finite = np.isfinite(joints).sum(axis=2) == 3
     roots = np.zeros((len(joints), 3), dtype=np.float32)
     some = np.flatnonzero(finite.sum(axis=1))
     roots[some] = np.nanmedian(np.where(finite[..., None], joints, np.nan)[some], axis=1)

@@ -118,7 +118,8 @@ function drawBar(c, s, y) {
   if (w > 12) drawWords(c, [id, s.label].filter(Boolean).join(" "), x, w, y + BAR / 2 + 0.5, look.ink);
   if (s.boundary !== null) {
     c.fillStyle = theme.ink;
-    c.fillRect(x, y - 1 - STEM * s.boundary, 2, STEM * s.boundary);
+    const stem = Math.round(STEM * s.boundary);
+    c.fillRect(Math.round(x), y - 1 - stem, 2, stem);
   }
   if (s === state.selected) {
     c.globalAlpha = 1;
