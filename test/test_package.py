@@ -1,0 +1,157 @@
+"""The package hangs together: what is declared, built and launched has the same names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import motion_seg_ros
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+MANIFEST = ElementTree.parse(REPOSITORY / "package.xml").getroot()
+CMAKE = (REPOSITORY / "CMakeLists.txt").read_text()
+
+
+def keywords() -> dict[str, object]:
+    """The arguments of setup() in setup.py, where literal; names are replaced by what they stand for."""
+    tree = ast.parse((REPOSITORY / "setup.py").read_text())
+    names: dict[str, object] = {}
+    found: dict[str, object] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            names[node.targets[0].id] = ast.literal_eval(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setup":
+            for keyword in node.keywords:
+                assert keyword.arg is not None
+                if isinstance(keyword.value, ast.Name):
+                    found[keyword.arg] = names[keyword.value.id]
+                elif not any(isinstance(part, ast.Call) for part in ast.walk(keyword.value)):
+                    found[keyword.arg] = ast.literal_eval(keyword.value)
+    return found
+
+
+def executables() -> dict[str, str]:
+    """Name and module of every executable that setup.py declares."""
+    groups = keywords()["entry_points"]
+    assert isinstance(groups, dict)
+    found = {}
+    for line in (line for group in groups.values() for line in group):
+        name, module, function = re.fullmatch(r"([\w-]+) = ([\w.]+):(\w+)", line).groups()
+        assert function == "main"
+        found[name] = module
+    return found
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = MANIFEST.findtext("version")
+    assert version == motion_seg_ros.__version__ == keywords()["version"]
+
+
+@pytest.mark.parametrize("name", executables())
+def test_an_executable_has_its_main(name: str) -> None:
+    source = (REPOSITORY / executables()[name].replace(".", "/")).with_suffix(".py")
+    functions = {
+        node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)
+    }
+    assert "main" in functions
+
+
+def test_cmake_reads_every_executable_from_setup_py() -> None:
+    pattern = re.search(r'file\(STRINGS setup.py entry_points REGEX "(.*)"\)', CMAKE).group(1)
+    pattern = pattern.replace('\\"', '"').replace("${PROJECT_NAME}", "motion_seg_ros")
+    lines = [line for line in (REPOSITORY / "setup.py").read_text().splitlines() if re.search(pattern, line)]
+    assert len(lines) == len(executables())
+
+
+def test_launch_files_start_only_what_exists() -> None:
+    """Every literal executable=, and every parameter or configuration file below config/, that is named."""
+    launch_files = sorted((REPOSITORY / "launch").glob("*.launch.py"))
+    assert {path.name for path in launch_files} >= {"motion_seg.launch.py", "replay.launch.py"}
+    started = set()
+    for path in launch_files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "executable":
+                started.update(
+                    part.value
+                    for part in ast.walk(node.value)
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                )
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and re.fullmatch(r"[\w.-]+\.(yaml|xml|rviz)", node.value)
+            ):
+                assert (REPOSITORY / "config" / node.value).is_file(), f"{path.name}: {node.value}"
+    own = started - {"rviz2", "component_container", "image_transport", "republish"}
+    assert own, "no launch file starts an executable of this package"
+    assert own <= set(executables())
+
+
+def test_every_interface_is_built() -> None:
+    declared = set(re.findall(r"\b(?:msg|srv|action)/\w+\.(?:msg|srv|action)", CMAKE))
+    present = {
+        path.relative_to(REPOSITORY).as_posix()
+        for kind in ("msg", "srv", "action")
+        for path in (REPOSITORY / kind).iterdir()
+    }
+    assert declared == present
+
+
+def test_packages_found_by_cmake_are_declared() -> None:
+    declared = {element.text for element in MANIFEST if element.tag.endswith("depend")}
+    assert set(re.findall(r"find_package\((\w+)", CMAKE)) <= declared
+
+
+def test_every_core_requirement_of_pip_is_declared_for_rosdep() -> None:
+    keys = {element.text for element in MANIFEST.iter("exec_depend")}
+    other = {"opencv-contrib-python": "python3-opencv", "pyyaml": "python3-yaml"}
+    requirements = keywords()["install_requires"]
+    assert isinstance(requirements, list)
+    for requirement in requirements:
+        name = re.split(r"[<>=]", requirement)[0]
+        wanted = other.get(name, f"python3-{name}")
+        text = (REPOSITORY / "package.xml").read_text()
+        assert wanted in keys or f"{wanted}-pip" in keys or f"pip install {name}" in text, name
+
+
+@pytest.fixture
+def prefix() -> Path:
+    """Where colcon installed the package that this environment has sourced."""
+    index = pytest.importorskip("ament_index_python.packages", reason="no ROS 2 here")
+    try:
+        return Path(index.get_package_prefix("motion_seg_ros"))
+    except index.PackageNotFoundError:
+        pytest.skip("the package is not built, or its install space is not sourced")
+
+
+def test_the_install_space_has_every_executable(prefix: Path) -> None:
+    installed = {path.name: path for path in (prefix / "lib" / "motion_seg_ros").iterdir()}
+    assert set(installed) == set(executables())
+    for name, path in installed.items():
+        assert path.stat().st_mode & stat.S_IXUSR, name
+        first, *_ = text = path.read_text().splitlines()
+        assert first == "#!/usr/bin/env python3"
+        assert f"from {executables()[name]} import main" in text
+
+
+def test_the_install_space_has_the_shared_files(prefix: Path) -> None:
+    for folder in ("launch", "config"):
+        here = {path.name for path in (REPOSITORY / folder).iterdir() if path.is_file()}
+        assert {path.name for path in (prefix / "share" / "motion_seg_ros" / folder).iterdir()} >= here
+
+
+@pytest.mark.parametrize("folder", [Path("/"), REPOSITORY], ids=["elsewhere", "source-tree"])
+def test_messages_and_modules_import_together(prefix: Path, folder: Path) -> None:
+    """The source tree shadows the installed package; both halves must be found all the same."""
+    code = "import motion_seg_ros.msg, motion_seg_ros.srv, motion_seg_ros.action, motion_seg_ros.tvsh.events"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
