@@ -45,6 +45,8 @@ def main() -> int:
     try:
         CACHE.mkdir(exist_ok=True)
         with (CACHE / "lock").open("w") as lock:
+            # Children hold the lock too: one that outlives a killed ./run is waited for.
+            os.set_inheritable(lock.fileno(), True)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -275,7 +277,13 @@ def step(title: str, command: list[str], *, hint: str = "", environ: dict[str, s
         print(f"{title} ...", file=sys.stderr, flush=True)
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=environ
+            command,
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            close_fds=False,  # see the lock in main()
         )
         try:
             while process.poll() is None:
