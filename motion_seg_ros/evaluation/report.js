@@ -17,8 +17,10 @@ for (const stream of data.streams) {
   stream.offsets = new Int16Array(bytes(stream.offsets));
   stream.pixels = stream.pixels && new Int16Array(bytes(stream.pixels));
   const set = data.joint_sets[stream.joint_set] || { joints: [], bones: [] };
-  const small = (i) => /eye|ear|mouth|nose|pinky|thumb|(left|right)_index|heel/.test(set.joints[i]);
-  stream.bones = set.bones.map(([a, b]) => ({ a, b, thin: small(a) || small(b), right: /^right/.test(set.joints[b]) }));
+  const is = (part, bone) => bone.some((i) => part.test(set.joints[i]));
+  stream.bones = set.bones.map((bone) => ({
+    a: bone[0], b: bone[1], right: is(/^right/, bone.slice(1)), face: is(/eye|ear|mouth/, bone), thin: is(/eye|ear|mouth|pinky|thumb|(left|right)_index|heel/, bone),
+  }));
   stream.head = Math.max(set.joints.indexOf("head"), set.joints.indexOf("nose"));
   stream.lane = 0;
 }

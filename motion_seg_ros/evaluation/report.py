@@ -213,8 +213,8 @@ def _stream(clock: _Clock, track: int, joint_set: str, poses: _Poses, with_image
         "times": _base64(np.array([clock(stamp) for stamp, _ in poses], dtype="<f8").tobytes()),
         "roots": _base64(roots.astype("<f4").tobytes()),
         "offsets": _base64(offsets.astype("<i2").tobytes()),
-        # A pose estimator that knows no place puts everybody at the origin.
-        "rooted": bool(np.abs(roots).max() < 0.5),
+        # An estimator that does not know where people are puts the hips of each at the origin.
+        "rooted": bool(np.abs(roots).max() < 1.0),
     }
     if with_image:
         pixels = np.full((*offsets.shape[:2], 2), np.nan)

@@ -118,6 +118,7 @@ function drawBar(c, s, y) {
   if (w > 12) drawWords(c, [id, s.label].filter(Boolean).join(" "), x, w, y + BAR / 2 + 0.5, look.ink);
   if (s.boundary !== null) {
     c.fillStyle = theme.ink;
+    c.globalAlpha *= Math.min(1, Math.max(0.25, w / 8));   // many narrow ones must not make a black band
     const stem = Math.round(STEM * s.boundary);
     c.fillRect(Math.round(x), y - 1 - stem, 2, stem);
   }
@@ -271,8 +272,8 @@ function bodyColour(segment, dark) {
 function drawBones(c, stream, points, colour, thick, head = 0) {
   c.strokeStyle = c.fillStyle = colour;
   const alpha = c.globalAlpha;
-  for (const { a, b, thin, right } of stream.bones) {
-    if (!points[a] || !points[b]) continue;
+  for (const { a, b, thin, right, face } of stream.bones) {
+    if (!points[a] || !points[b] || (face && head)) continue;   // a circle stands for the head
     c.globalAlpha = right ? alpha * 0.55 : alpha;
     c.lineWidth = thin ? thick / 3 : thick;
     c.beginPath();
