@@ -13,6 +13,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+
 from motion_seg_ros.bags.sources import open_source
 
 SHARE = Path(get_package_share_directory("motion_seg_ros"))

@@ -20,3 +20,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recordings at {folder}: set MOTION_SEG_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sample_clip() -> Path:
+    """The demo's video, which ./run fetches."""
+    clip = REPOSITORY / ".cache" / "demo.mp4"
+    if not clip.is_file():
+        pytest.skip("no sample clip: ./run fetches it")
+    return clip

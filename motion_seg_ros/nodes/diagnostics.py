@@ -6,6 +6,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -23,6 +25,10 @@ class Monitor:
         self._counts: dict[str, int] = defaultdict(int)
         self._latencies: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
         self._arrivals: deque[float] = deque(maxlen=RECENT)
+
+    def state(self, health: Any) -> None:
+        """Take over the fields of a health dataclass."""
+        self.facts |= {name.replace("_", " "): str(value) for name, value in asdict(health).items()}
 
     def arrived(self) -> None:
         """A frame came in."""

@@ -59,7 +59,7 @@ class PoseNode(ManagedNode):
     def configure(self) -> None:
         self._node_settings = self.settings(PoseNodeSettings)
         self._pipeline = PosePipeline(self.settings(PoseConfig))
-        self.monitor.facts |= self._pipeline.facts
+        self.monitor.state(self._pipeline.health)
         self._skeletons = self.create_lifecycle_publisher(
             SkeletonArray, "skeletons", SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
         )
@@ -109,14 +109,15 @@ class PoseNode(ManagedNode):
         return self._worker is None or self._worker.idle
 
     def condition(self) -> tuple[bytes, str]:
-        self.monitor.facts |= self._pipeline.facts
+        health = self._pipeline.health
+        self.monitor.state(health)
         reason, at = self._refused
         age = self.monitor.age()
         if time.monotonic() - at < RECENT_S:
             return WARN, reason
         if age is None or age > STALE_S:
             return WARN, "no image yet" if age is None else f"no image for {age:.1f} s"
-        return OK, "active"
+        return (WARN, health.degraded) if health.degraded else (OK, "active")
 
     def accept(self, stamp: int, image: Any, *, wait: bool = False) -> None:
         """Queue an image: a message, or from a source in the same process an :class:`Image`.

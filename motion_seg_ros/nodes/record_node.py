@@ -20,10 +20,10 @@ from ..bags.conversion import from_message, to_compressed
 from ..bags.images import ImageError, shrink
 from ..bags.items import Image
 from ..bags.typestore import typestore
-from ..bags.writer import BagWriter
+from ..bags.writer import BagError, BagWriter
 from ..settings import check, setting
 from ..tvsh.events import SegmentEvent
-from .diagnostics import OK
+from .diagnostics import ERROR, OK
 from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, ManagedNode
 from .runtime import run
 
@@ -51,12 +51,14 @@ class RecordNode(ManagedNode):
     """
 
     SETTINGS = (RecordSettings,)
+    CONFIGURE_ERRORS = (ValueError, OSError, BagError)
 
     def __init__(self, on_event: Callable[[SegmentEvent], None] = lambda event: None, **kwargs: Any) -> None:
         super().__init__("record_node", **kwargs)
         self._on_event = on_event
         self._bag: BagWriter | None = None
         self._listening: list[Any] = []
+        self._trouble = ""
 
     def configure(self) -> None:
         self._record_settings = self.settings(RecordSettings)
@@ -65,7 +67,7 @@ class RecordNode(ManagedNode):
         folder = Path(self._record_settings.out)
         folder.mkdir(parents=True, exist_ok=True)
         self._bag = BagWriter(folder / "bag", self._record_settings.storage)
-        self._bag.open()
+        self._trouble = ""
         self._events_file = (folder / "events.jsonl").open("w", encoding="utf-8")
 
     def activate(self) -> None:
@@ -99,7 +101,7 @@ class RecordNode(ManagedNode):
         return self.count_publishers(EVENTS) == 0
 
     def condition(self) -> tuple[bytes, str]:
-        return OK, f"recording to {self._record_settings.out}"
+        return (ERROR, self._trouble) if self._trouble else (OK, f"recording to {self._record_settings.out}")
 
     def _listen(
         self, kind: type, topic: str, qos: QoSProfile, then: Callable[[bytes], None] = lambda data: None
@@ -110,9 +112,9 @@ class RecordNode(ManagedNode):
 
         def keep(data: bytes) -> None:
             self.monitor.arrived()
-            self.monitor.count(f"{topic} recorded")
-            self._bag.write_raw(resolved, type_name, data, self.get_clock().now().nanoseconds)
-            then(data)
+            now = self.get_clock().now().nanoseconds
+            if self._kept(topic, lambda: self._bag.write_raw(resolved, type_name, data, now)):
+                then(data)
 
         self._listening.append(
             self.create_subscription(kind, topic, keep, qos, raw=True, qos_overriding_options=OVERRIDABLE)
@@ -135,8 +137,20 @@ class RecordNode(ManagedNode):
         small = Image(shrink(image.rgb, self._record_settings.image_width), image.frame_id)
         compressed = to_compressed(small, typestore().types, stamp)
         topic = self.resolve_topic_name("image/compressed")
-        self._bag.write(topic, compressed, self.get_clock().now().nanoseconds)
-        self.monitor.count("images recorded")
+        now = self.get_clock().now().nanoseconds
+        self._kept("image", lambda: self._bag.write(topic, compressed, now))
+
+    def _kept(self, topic: str, write: Callable[[], None]) -> bool:
+        """Whether something could be written; a full disk is said and the node goes on."""
+        try:
+            write()
+        except (BagError, OSError) as error:
+            self._trouble = str(error)
+            self.monitor.count("messages not recorded")
+            self.get_logger().error(f"not recorded: {error}", throttle_duration_sec=5.0)
+            return False
+        self.monitor.count(f"{topic} recorded")
+        return True
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from rclpy.duration import Duration
@@ -71,7 +70,7 @@ class TvshNode(ManagedNode):
             self.destroy_lifecycle_publisher(publisher)
 
     def condition(self) -> tuple[bytes, str]:
-        self.monitor.facts |= {key: str(value) for key, value in asdict(self._transcriber.health).items()}
+        self.monitor.state(self._transcriber.health)
         age = self.monitor.age()
         if age is None or age > STALE_S:
             return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"

@@ -1,0 +1,129 @@
+"""Real nodes in real processes for tests, and a node that talks to them over DDS."""
+
+# ruff: noqa: E402 (without ROS everything here is skipped before it is imported)
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="no ROS 2: ./run test brings one")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+RELIABLE = QoSProfile(depth=1000)
+LATCHED = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+REPLAY = Path(__file__).resolve().parents[1] / "config" / "replay.yaml"
+STARTS_IN = 30.0
+
+
+class Graph:
+    """A context manager: processes that are started in it are stopped with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen] = {}
+        self.diagnostics: dict[str, Any] = {}
+
+    def __enter__(self) -> Graph:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node("tester", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._diagnosed, RELIABLE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def start(self, name: str, *arguments: str, **parameters: Any) -> subprocess.Popen:
+        """Start an executable of the package with ROS arguments and parameters."""
+        given = [word for key, value in parameters.items() for word in ("-p", f"{key}:={_yaml(value)}")]
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", f"motion_seg_ros.nodes.{name}", "--ros-args", *arguments, *given],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        return self._processes[name]
+
+    def log(self, name: str) -> str:
+        return (self._folder / f"{name}.log").read_text()
+
+    def interrupt(self, name: str, number: int = signal.SIGINT, within: float = 5.0) -> int:
+        """Signal a process, keep listening until it ends, and give its exit code."""
+        process = self._processes[name]
+        process.send_signal(number)
+        self.until(lambda: process.poll() is not None, within)
+        return process.returncode
+
+    def until(self, ready: Callable[[], Any], within: float = STARTS_IN) -> None:
+        """Spin until something is so; fail with the logs if it is not in time."""
+        end = time.monotonic() + within
+        while not ready():
+            self.executor.spin_once(timeout_sec=0.02)
+            if time.monotonic() > end:
+                logs = "\n".join(f"--- {name}\n{self.log(name)}" for name in self._processes)
+                pytest.fail(f"not so after {within:.0f} s\n{logs}")
+
+    def spin(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def collect(self, kind: type, topic: str, qos: QoSProfile = RELIABLE) -> list:
+        """A list that grows by each message of a topic."""
+        messages: list = []
+        self.node.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def publisher(self, kind: type, topic: str, qos: QoSProfile = RELIABLE) -> Any:
+        """A publisher that somebody listens to."""
+        made = self.node.create_publisher(kind, topic, qos)
+        self.until(made.get_subscription_count)
+        return made
+
+    def call(self, kind: type, name: str, **request: Any) -> Any:
+        """A service's response."""
+        client = self.node.create_client(kind, name)
+        self.until(client.service_is_ready)
+        future = client.call_async(kind.Request(**request))
+        self.until(future.done)
+        return future.result()
+
+    def state(self, node: str) -> str:
+        return self.call(GetState, f"{node}/get_state").current_state.label
+
+    def transition(self, node: str, name: str) -> bool:
+        number = getattr(Transition, f"TRANSITION_{name.upper()}")
+        return self.call(ChangeState, f"{node}/change_state", transition=Transition(id=number)).success
+
+    def fact(self, node: str, key: str) -> str | None:
+        """What a node last said of itself in /diagnostics."""
+        status = self.diagnostics.get(node)
+        return {item.key: item.value for item in status.values}.get(key) if status else None
+
+    def _diagnosed(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.diagnostics[status.name.partition(":")[0]] = status
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

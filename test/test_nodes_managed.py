@@ -1,0 +1,104 @@
+"""What all our nodes do alike: lifecycle, parameters, diagnostics."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
+from ros_graph import Graph
+
+
+@pytest.fixture
+def graph(tmp_path):
+    with Graph(tmp_path) as graph:
+        yield graph
+
+
+def set_double(graph: Graph, node: str, name: str, value: float):
+    parameter = Parameter(
+        name=name, value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    )
+    return graph.call(SetParameters, f"{node}/set_parameters", parameters=[parameter]).results[0]
+
+
+def test_lifecycle_goes_up_and_down_and_up_again(graph):
+    graph.start("tvsh_node", autostart=False)
+    assert graph.state("tvsh_node") == "unconfigured"
+    for transition, state in [
+        ("configure", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("cleanup", "unconfigured"),
+        ("configure", "inactive"),
+    ]:
+        assert graph.transition("tvsh_node", transition)
+        assert graph.state("tvsh_node") == state
+    # A node that was deactivated by hand stays so, although it starts by itself.
+    graph.spin(1.5)
+    assert graph.state("tvsh_node") == "inactive"
+    assert not graph.transition("tvsh_node", "cleanup") or graph.state("tvsh_node") == "unconfigured"
+    assert graph.interrupt("tvsh_node") == 0
+
+
+@pytest.mark.parametrize("node", ["tvsh_node", "pose_node", "source_node", "record_node"])
+def test_every_parameter_is_described_and_numbers_have_ranges(graph, node):
+    graph.start(node, autostart=False)
+    names = graph.call(ListParameters, f"{node}/list_parameters").result.names
+    ours = [name for name in names if name not in ("use_sim_time", "start_type_description_service")]
+    described = graph.call(DescribeParameters, f"{node}/describe_parameters", names=ours).descriptors
+    assert len(described) > 1
+    for item in described:
+        assert item.description, item.name
+        if item.type == ParameterType.PARAMETER_DOUBLE:
+            assert item.floating_point_range, item.name
+        if item.type == ParameterType.PARAMETER_INTEGER:
+            assert item.integer_range, item.name
+
+
+def test_parameters_are_checked_and_fixed_while_configured(graph):
+    graph.start("source_node", autostart=False)
+    assert not set_double(graph, "source_node", "rate", -1.0).successful
+    refused = set_double(graph, "source_node", "rate", math.nan)
+    assert not refused.successful
+    assert "rate" in refused.reason
+    assert set_double(graph, "source_node", "rate", 2.0).successful
+
+
+def test_parameters_are_fixed_while_active(graph):
+    graph.start("tvsh_node")
+    graph.until(lambda: graph.state("tvsh_node") == "active")
+    refused = set_double(graph, "tvsh_node", "track_timeout", 1.5)
+    assert not refused.successful
+    assert "deactivate" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("node", "parameters", "said"),
+    [
+        ("source_node", {"source": "/nowhere/at.mp4"}, "/nowhere/at.mp4 does not exist"),
+        ("source_node", {}, "the parameter 'source' is empty"),
+        ("record_node", {}, "the parameter 'out' is empty"),
+        ("pose_node", {"model": "/nowhere/pose.task"}, "/nowhere/pose.task"),
+    ],
+)
+def test_what_is_missing_is_one_clear_error_and_the_node_lives(graph, node, parameters, said):
+    process = graph.start(node, **parameters)
+    graph.until(lambda: said in getattr(graph.diagnostics.get(node), "message", ""))
+    assert graph.diagnostics[node].level == b"\x02"
+    assert graph.state(node) == "unconfigured"
+    assert graph.log(node).count(said) == 1
+    assert "Traceback" not in graph.log(node)
+    assert process.poll() is None
+    assert graph.interrupt(node) == 0
+
+
+def test_a_parameter_of_the_wrong_type_is_one_clear_error(graph):
+    process = graph.start("source_node", rate="quick")
+    graph.until(lambda: process.poll() is not None)
+    assert process.returncode == 2
+    assert "rate" in graph.log("source_node")
+    assert "Traceback" not in graph.log("source_node")

@@ -1,0 +1,122 @@
+"""pose_node over real DDS, with the real model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from motion import SECOND
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from ros_graph import Graph
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image as ImageMessage
+from visualization_msgs.msg import MarkerArray
+
+from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_compressed, to_message
+from motion_seg_ros.bags.items import Image
+from motion_seg_ros.bags.sources import open_source
+from motion_seg_ros.msg import SkeletonArray
+
+TYPES = RclpyTypes()
+
+
+@pytest.fixture
+def graph(tmp_path):
+    with Graph(tmp_path) as graph:
+        yield graph
+
+
+def noise(seed: int) -> Image:
+    random = np.random.default_rng(seed)
+    return Image(random.integers(0, 255, (480, 640, 3), dtype=np.uint8), "camera")
+
+
+def test_two_processes_at_vga_30_hz_lose_under_one_frame_in_a_hundred(graph, tmp_path):
+    """The camera is source_node; what pose_node says it received is compared with what was published."""
+    clip = tmp_path / "vga.npz"
+    frames = np.random.default_rng(0).integers(0, 255, (4, 480, 640, 3), dtype=np.uint8)
+    np.savez(
+        clip,
+        frames=np.resize(frames, (300, 480, 640, 3)),
+        labels=np.zeros(300, np.int32),
+        names=np.array(["noise"]),
+        fps=30.0,
+    )
+    graph.start("pose_node")
+    graph.until(lambda: graph.state("pose_node") == "active")
+    source = graph.start("source_node", source=clip, subscribers=1)
+    graph.until(lambda: source.poll() is not None, within=60.0)
+    graph.spin(1.5)
+    assert source.returncode == 0
+    assert int(graph.fact("pose_node", "frames received")) >= 297
+
+
+def test_people_in_a_real_video_become_skeletons_with_the_stamps_of_its_images(graph, sample_clip):
+    graph.start("pose_node")
+    skeletons = graph.collect(SkeletonArray, "skeletons", qos_profile_sensor_data)
+    debug = graph.collect(ImageMessage, "debug_image", qos_profile_sensor_data)
+    markers = graph.collect(MarkerArray, "markers")
+    images = graph.publisher(ImageMessage, "image", qos_profile_sensor_data)
+    sent = []
+    for stamp, image in open_source(str(sample_clip)):
+        sent.append(stamp + SECOND)
+        images.publish(to_message(Image(image.rgb, "camera_optical_frame"), TYPES, sent[-1]))
+        graph.spin(0.05)
+        if len(sent) == 30:
+            break
+    frames = [from_message(message) for message in skeletons]
+    assert len(frames) >= 15
+    assert {frame.stamp for frame in frames} <= set(sent)
+    assert {frame.frame_id for frame in frames} == {"camera_frame"}
+    people = [skeleton for frame in frames for skeleton in frame.skeletons]
+    assert {person.track_id for person in people} == {"1"}
+    head, hips = people[-1].joints[0], people[-1].joints[[23, 24]].mean(axis=0)
+    assert head[2] > hips[2] + 0.3  # z is up
+    assert hips[0] > 1.0  # x is away from the camera
+    assert debug
+    assert len(markers[-1].markers[0].points) > 10
+
+
+def test_bad_images_are_refused_by_one_clear_error_and_the_node_lives(graph):
+    graph.start("pose_node")
+    skeletons = graph.collect(SkeletonArray, "skeletons", qos_profile_sensor_data)
+    images = graph.publisher(ImageMessage, "image", qos_profile_sensor_data)
+    empty = ImageMessage()
+    wrong = to_message(noise(0), TYPES, SECOND)
+    wrong.encoding = "jpeg2000"
+    short = to_message(noise(0), TYPES, 2 * SECOND)
+    short.data = short.data[:1000]
+    for message in (empty, wrong, short):
+        images.publish(message)
+        graph.spin(0.3)
+    graph.until(lambda: graph.fact("pose_node", "images refused") == "3")
+    assert graph.diagnostics["pose_node"].level == b"\x01"
+    assert "refused" in graph.diagnostics["pose_node"].message
+    images.publish(to_message(noise(1), TYPES, 3 * SECOND))
+    graph.until(lambda: skeletons)
+    # Nobody is seen in noise, and that is said too.
+    assert from_message(skeletons[-1]).stamp == 3 * SECOND
+    assert from_message(skeletons[-1]).skeletons == ()
+    images.publish(to_message(noise(2), TYPES, SECOND))  # stamps go back
+    graph.until(lambda: from_message(skeletons[-1]).stamp == SECOND)
+    assert graph.interrupt("pose_node") == 0
+
+
+def test_compressed_images(graph):
+    graph.start("pose_node", image_transport="compressed")
+    skeletons = graph.collect(SkeletonArray, "skeletons", qos_profile_sensor_data)
+    images = graph.publisher(CompressedImage, "image/compressed", QoSProfile(depth=5))
+    images.publish(to_compressed(noise(0), TYPES, SECOND))
+    graph.until(lambda: skeletons)
+    assert from_message(skeletons[-1]).stamp == SECOND
+
+
+def test_when_behind_the_newest_image_wins_and_drops_are_counted(graph):
+    graph.start("pose_node", queue_size=1)
+    skeletons = graph.collect(SkeletonArray, "skeletons", qos_profile_sensor_data)
+    images = graph.publisher(ImageMessage, "image", QoSProfile(depth=100))
+    for number in range(60):
+        images.publish(to_message(noise(number % 3), TYPES, (number + 1) * SECOND // 100))
+        graph.spin(0.002)
+    graph.until(lambda: skeletons and from_message(skeletons[-1]).stamp == 60 * SECOND // 100)
+    graph.spin(1.2)
+    assert int(graph.fact("pose_node", "frames dropped")) > 0

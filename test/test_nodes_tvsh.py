@@ -1,0 +1,108 @@
+"""tvsh_node over real DDS."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+from motion import SECOND, frame, frames, pose
+from ros_graph import LATCHED, REPLAY, Graph
+
+from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
+from motion_seg_ros.msg import SegmentArray, SegmentEvent, SkeletonArray
+from motion_seg_ros.srv import GetSegments
+from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
+
+TYPES = RclpyTypes()
+DAY = [("stand", 4.0), ("wave", 6.0), ("squat", 6.0), ("wave", 4.0)]
+
+
+@pytest.fixture
+def graph(tmp_path):
+    with Graph(tmp_path) as graph:
+        yield graph
+
+
+def start(graph: Graph) -> tuple[list, object]:
+    events = graph.collect(SegmentEvent, "segment_events", LATCHED)
+    graph.start("tvsh_node", "--params-file", str(REPLAY))
+    return events, graph.publisher(SkeletonArray, "skeletons", LATCHED)
+
+
+def finish(graph: Graph, events: list) -> list:
+    assert graph.interrupt("tvsh_node") == 0
+    graph.spin(0.3)
+    return [from_message(message) for message in events]
+
+
+def test_events_over_dds_are_those_of_the_core(graph):
+    recorded = list(frames(DAY))
+    core = Transcriber(TranscriberConfig())
+    expected = [event for item in recorded for event in core.update(item)] + core.close()
+
+    events, publisher = start(graph)
+    for item in recorded:
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: graph.fact("tvsh_node", "frames received") == str(len(recorded)))
+
+    assert finish(graph, events) == expected
+    assert [event for event in expected if event.final]
+
+
+def test_a_late_listener_and_a_question_get_the_latest_revisions(graph):
+    events, publisher = start(graph)
+    recorded = list(frames(DAY))
+    for item in recorded:
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: graph.fact("tvsh_node", "frames received") == str(len(recorded)))
+
+    latest = graph.collect(SegmentArray, "segments", LATCHED)
+    graph.until(lambda: latest)
+    newest = {}
+    for event in map(from_message, events):
+        newest[event.segment_id] = event
+    assert [from_message(segment) for segment in latest[-1].segments] == list(newest.values())
+
+    everything = graph.call(GetSegments, "get_segments", track_id="1").segments
+    assert [from_message(segment) for segment in everything] == list(newest.values())
+    assert graph.call(GetSegments, "get_segments", track_id="nobody").segments == []
+    early = graph.call(
+        GetSegments, "get_segments", end=to_message(frame(2 * SECOND, None), TYPES).header.stamp
+    ).segments
+    assert 0 < len(early) < len(everything)
+
+
+def test_bad_frames_are_survived_and_counted(graph):
+    events, publisher = start(graph)
+    good = list(frames([("wave", 3.0)]))
+    for item in good:
+        publisher.publish(to_message(item, TYPES))
+    nan = np.full((22, 3), np.nan)
+    for number in range(1, 31):
+        publisher.publish(to_message(frame(good[-1].stamp + number * SECOND // 30, nan), TYPES))
+    unknown = to_message(frame(good[-1].stamp + 2 * SECOND, pose("stand", 0.0)), TYPES)
+    unknown.skeletons[0].joint_set = "octopus"
+    publisher.publish(unknown)
+    for item in frames([("wave", 3.0)]):  # stamps go back, as when a bag is played in a loop
+        publisher.publish(to_message(item, TYPES))
+    total = 2 * len(good) + 31
+    graph.until(lambda: graph.fact("tvsh_node", "frames received") == str(total))
+
+    assert graph.fact("tvsh_node", "frames refused") == "1"
+    assert graph.fact("tvsh_node", "resets") == "1"
+    assert graph.log("tvsh_node").count("octopus") == 1
+    final = [event for event in finish(graph, events) if event.final]
+    assert len({event.segment_id for event in final}) == len(final) >= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_open_segments_as_final(graph, number):
+    events, publisher = start(graph)
+    for item in frames([("wave", 3.0)]):
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: events)
+    assert graph.interrupt("tvsh_node", number, within=3.0) == 0
+    graph.spin(0.3)
+    assert events[-1].type == SegmentEvent.ENDED
+    assert events[-1].final
