@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader
+import yaml
+from rosbags.highlevel import AnyReader, AnyReaderError
 
 from motion_seg_ros.bags.damaged import Damaged, DamagedDb3, DamagedMcap
 from motion_seg_ros.bags.items import SourceError
@@ -34,6 +35,7 @@ class Bag:
     ----------
     topics : with their types and counts.
     start_time, end_time : ns, of the first and the last message.
+    notes : what the recorder kept in the metadata ("custom_data").
     problem : "" or one sentence that says what could not be read; complete after the messages were read.
 
     Raises
@@ -44,6 +46,7 @@ class Bag:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problem = ""
+        self.notes = _notes(path)
         self._damaged: list[Damaged] = []
         try:
             with self._reader() as reader:
@@ -119,7 +122,19 @@ class Bag:
         self.problem = f"{self.path} is damaged or was not closed ({reason}): {total} messages could be saved"
 
 
+def _notes(path: Path) -> dict[str, str]:
+    """The custom data in a recording's metadata; empty where there is none that can be read."""
+    try:
+        metadata = yaml.safe_load((path / "metadata.yaml").read_text(encoding="utf-8"))
+        notes = metadata["rosbag2_bagfile_information"]["custom_data"]
+    except (OSError, UnicodeError, yaml.YAMLError, KeyError, TypeError):
+        # It is not needed to read the messages; who needs it looks what is there.
+        return {}
+    return {str(key): str(value) for key, value in notes.items()} if isinstance(notes, dict) else {}
+
+
 def _sentence(error: Exception) -> str:
     """The first line of an error, without a full stop, in at most 200 characters."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200].rstrip(".")
+    text = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+    told = isinstance(error, AnyReaderError | OSError | sqlite3.Error | ValueError)
+    return text if told and not isinstance(error, UnicodeError) else f"broken contents: {text}"

@@ -23,6 +23,7 @@ SKELETONS = "motion_seg_ros/msg/SkeletonArray"
 EVENT = "motion_seg_ros/msg/SegmentEvent"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 POSES = "geometry_msgs/msg/PoseArray"
 TEXT = "std_msgs/msg/String"
 

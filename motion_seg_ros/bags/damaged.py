@@ -62,6 +62,8 @@ class DamagedDb3(Damaged):
     def _raw(self) -> Iterator[tuple[_Channel, int, bytes]]:
         connection = sqlite3.connect(f"file:{self.path}?mode=ro&immutable=1", uri=True)
         try:
+            # Without it SQLite refuses a file that is shorter than its header says.
+            connection.execute("PRAGMA writable_schema=ON")
             channels = {
                 row[0]: _Channel(row[1], row[2])
                 for row in connection.execute("SELECT id, name, type FROM topics")

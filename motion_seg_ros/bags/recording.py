@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from motion_seg_ros.bags import conversion
-from motion_seg_ros.bags.bag_reader import BAG_SUFFIXES, Bag, Topic
+from motion_seg_ros.bags.bag_reader import Bag, Topic
 from motion_seg_ros.bags.conversion import MessageError, from_message, stamp_of
 from motion_seg_ros.bags.images import ImageError
 from motion_seg_ros.bags.items import Item, Source, SourceError
 from motion_seg_ros.datasets.skeletons import guess_axes, known_counts, names_of, skeleton
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
-
-__all__ = ["BAG_SUFFIXES", "BagSource", "in_stamp_order"]
 
 # A recorder stores what arrives; stamps of one sensor's topics are out of order by no more than this.
 _HORIZON_NS = 500_000_000
@@ -51,7 +50,6 @@ class BagSource(Source):
     def __init__(self, path: Path, *, from_images: bool = False, topics: Sequence[str] = ()) -> None:
         super().__init__(str(path))
         self._bag = Bag(path)
-        self._axes: str | None = None
         streams = _choose(self._bag, from_images, topics)
         self._reads = {stream.topic.name: stream.reads for stream in streams}
         main = streams[0].topic
@@ -63,12 +61,17 @@ class BagSource(Source):
         self.fps = (main.count - 1) / self.duration if self.duration > 0 and main.count > 1 else None
         self.problem = self._bag.problem
         self.notes.append(f"{streams[0].reads} are read from {main.name}")
+        if streams[0].reads == "poses":
+            joints = conversion.positions(self._bag.first(main))
+            names = names_of(len(joints))
+            self._axes = guess_axes(joints[None], names)
+            self.notes.append(f"{len(joints)} poses are taken for {names[0]}, {names[1]}, …, {self._axes}")
 
     def __iter__(self) -> Iterator[tuple[int, Item]]:
         self.problem = ""
         failures: Counter[str] = Counter()
         first_failure = ""
-        for stamp, (topic, msg) in in_stamp_order(self._stamped()):
+        for stamp, (topic, msg) in in_stamp_order(_stamped(self._bag, self._reads)):
             try:
                 yield stamp, self._item(stamp, topic, msg)
             except (MessageError, ImageError, AttributeError) as error:
@@ -80,19 +83,6 @@ class BagSource(Source):
             counts = ", ".join(f"{count} of {topic}" for topic, count in failures.items())
             problems.append(f"messages left out: {counts}; the first because of: {first_failure}")
         self.problem = "; ".join(problems)
-
-    def _stamped(self) -> Iterator[tuple[int, tuple[str, Any]]]:
-        """Messages with stamps, in the order of the recording."""
-        # Labels have no header. In a recording of a simulation or of a replay their time of recording
-        # belongs to another clock than the stamps, and is moved by the difference.
-        shift = 0
-        for topic, time, msg in self._bag.messages(self._reads):
-            stamp = stamp_of(msg)
-            if stamp is None:
-                yield time + shift, (topic, msg)
-                continue
-            shift = stamp - time if abs(stamp - time) > _OTHER_CLOCK_NS else 0
-            yield stamp, (topic, msg)
 
     def _item(self, stamp: int, topic: str, msg: Any) -> Item:
         if self._reads[topic] == "poses":
@@ -108,14 +98,46 @@ class BagSource(Source):
         joints = conversion.positions(msg)
         if len(joints) not in known_counts():
             raise MessageError(f"{len(joints)} poses are no known skeleton")
-        names = names_of(len(joints))
-        if self._axes is None:
-            self._axes = guess_axes(joints[None], names)
-            self.notes.append(
-                f"{len(joints)} poses are taken for joints {names[0]}, {names[1]}, …, {self._axes}"
-            )
-        person = skeleton(joints, names, self._axes, "1")
+        person = skeleton(joints, names_of(len(joints)), self._axes, "1")
         return SkeletonFrame(stamp, conversion.frame_id_of(msg), (person,))
+
+
+def recorded(bag: Bag, wants_image: Callable[[int], bool]) -> Iterator[tuple[int, Item | SegmentEvent]]:
+    """Skeletons, segment events, labels and images of a recording, each with its stamp.
+
+    ``wants_image(stamp)`` says which images are worth decoding. Broken messages are left out.
+
+    Raises
+    ------
+    SourceError : there are neither skeletons nor events.
+    """
+    kinds = (conversion.SKELETONS, conversion.EVENT)
+    if not any(topic.type in kinds and topic.count for topic in bag.topics):
+        raise SourceError(f"{bag.path} holds neither skeletons nor segment events")
+    names = {topic.name: topic.type for topic in bag.topics if topic.type in kinds}
+    names |= {stream.topic.name: stream.topic.type for stream in _labels(bag.topics)[:1]}
+    by_size = sorted(bag.topics, key=lambda topic: (-topic.count, topic.name))
+    if images := _images(bag, by_size):
+        names[images.topic.name] = images.topic.type
+    for stamp, (topic, msg) in in_stamp_order(_stamped(bag, names)):
+        if names[topic] not in conversion.IMAGE_TYPES or wants_image(stamp):
+            # The report shows what there is; how much was broken was told by who read the recording.
+            with suppress(MessageError, ImageError, AttributeError):
+                yield stamp, from_message(msg)
+
+
+def _stamped(bag: Bag, topics: Collection[str]) -> Iterator[tuple[int, tuple[str, Any]]]:
+    """Messages of a recording with their stamps, in the order of the recording."""
+    # Labels have no header. In a recording of a simulation or of a replay their time of recording belongs to
+    # another clock than the stamps, and is moved by the difference.
+    shift = 0
+    for topic, time, msg in bag.messages(topics):
+        stamp = stamp_of(msg)
+        if stamp is None:
+            yield time + shift, (topic, msg)
+            continue
+        shift = stamp - time if abs(stamp - time) > _OTHER_CLOCK_NS else 0
+        yield stamp, (topic, msg)
 
 
 def in_stamp_order(
@@ -155,9 +177,7 @@ def _choose(bag: Bag, from_images: bool, wanted: Sequence[str]) -> list[_Stream]
     topics = sorted((t for t in topics if t.count > 0), key=lambda t: (-t.count, t.name))
     if not topics:
         raise SourceError(f"{bag.path} holds no messages")
-    labels = [
-        _Stream(t, "labels") for t in topics if t.type == conversion.TEXT and (wanted or "label" in t.name)
-    ]
+    labels = _labels(topics)
     order = ("images", "skeletons") if from_images else ("skeletons", "images")
     for reads in order:
         people = _images(bag, topics) if reads == "images" else _skeletons(bag, topics)
@@ -165,6 +185,13 @@ def _choose(bag: Bag, from_images: bool, wanted: Sequence[str]) -> list[_Stream]
             return [people, *labels[:1]]
     types = ", ".join(f"{t.name} ({t.type})" for t in topics)
     raise SourceError(f"{bag.path} holds neither skeletons nor images, only {types}")
+
+
+def _labels(topics: Sequence[Topic]) -> list[_Stream]:
+    """String topics that carry labels and not, say, a robot's description."""
+    return [
+        _Stream(t, "labels") for t in topics if t.type == conversion.TEXT and "label" in t.name and t.count
+    ]
 
 
 def _skeletons(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
@@ -179,9 +206,7 @@ def _skeletons(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
 
 def _images(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
     for topic in topics:
-        if topic.type not in (conversion.IMAGE, conversion.COMPRESSED_IMAGE) or topic.name.endswith(
-            "debug_image"
-        ):
+        if topic.type not in conversion.IMAGE_TYPES or not topic.count or topic.name.endswith("debug_image"):
             continue
         first = bag.first(topic)
         form = first.encoding if topic.type == conversion.IMAGE else first.format

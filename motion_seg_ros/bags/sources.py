@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from motion_seg_ros.bags.bag_reader import BAG_SUFFIXES
 from motion_seg_ros.bags.items import Source, SourceError
 from motion_seg_ros.bags.motion_files import open_motion_file
-from motion_seg_ros.bags.recording import BAG_SUFFIXES, BagSource
+from motion_seg_ros.bags.recording import BagSource
 from motion_seg_ros.bags.video import VIDEO_SUFFIXES, CameraSource, VideoSource
 
 _MOTION_SUFFIXES = frozenset({".npz", ".bvh", ".amc"})

@@ -14,7 +14,8 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
     | {".wmv", ".flv", ".3gp", ".ogv", ".gif", ".mjpeg", ".mjpg"}
 )
-CAMERA_FRAME = "camera"
+# x right, y down, z forward: REP-103 marks such a frame by its name.
+CAMERA_FRAME = "camera_optical"
 # A stream whose header gives no rate or a silly one.
 _DEFAULT_FPS = 30.0
 _MAX_FPS = 1000.0

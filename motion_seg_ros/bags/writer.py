@@ -18,10 +18,11 @@ from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
 _STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-_BAG_FILES = frozenset({".mcap", ".db3", ".zstd"})
+# The last three are what a killed recorder leaves.
+_BAG_FILES = frozenset({".mcap", ".db3", ".zstd", ".db3-journal", ".db3-wal", ".db3-shm"})
 
 
-class BagError(Exception):
+class BagError(ValueError):
     """A recording that cannot be written; the message is one sentence."""
 
 
@@ -37,6 +38,10 @@ class BagWriter:
     ----------
     path : folder to create.
     storage : "mcap" or "sqlite3".
+
+    Attributes
+    ----------
+    count : messages written so far.
 
     Raises
     ------
@@ -82,6 +87,10 @@ class BagWriter:
         self._connections[topic] = self._open_writer().add_connection(
             topic, type_name, typestore=self._types, offered_qos_profiles=qos
         )
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact about the recording in its metadata ("custom_data")."""
+        self._open_writer().set_custom_data(key, value)
 
     def write(self, topic: str, item: Any, stamp: int) -> None:
         """Write a core object (skeletons, event, image, label) or a message made of rosbags' classes.

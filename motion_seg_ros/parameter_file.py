@@ -1,0 +1,63 @@
+"""ROS parameter files, read without ROS, as settings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+Settings = TypeVar("Settings")
+_KEY = "ros__parameters"
+
+
+class ParameterError(ValueError):
+    """A parameter file that cannot be used; the message is one sentence."""
+
+
+def read_parameters(path: Path, node: str) -> dict[str, Any]:
+    """What a parameter file says to a node, as ROS reads it: ``/**`` and every namespace of the node count.
+
+    More specific sections go before general ones, later before earlier.
+
+    Raises
+    ------
+    ParameterError : the file cannot be read or is not a parameter file.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeError, yaml.YAMLError, RecursionError) as error:
+        raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    general: dict[str, Any] = {}
+    special: dict[str, Any] = {}
+    sections: list[tuple[list[str], Any]] = [([], content)]
+    while sections:
+        names, section = sections.pop(0)
+        if not isinstance(section, dict):
+            raise ParameterError(f"{path} is not a parameter file: {'/'.join(names) or 'it'} is no mapping")
+        for key, value in section.items():
+            if key == _KEY:
+                if not isinstance(value, dict):
+                    raise ParameterError(f"{path}: {_KEY} of {'/'.join(names)} is no mapping")
+                last = names[-1] if names else ""
+                if last in ("**", "*"):
+                    general |= value
+                elif last == node:
+                    special |= value
+            else:
+                sections.append(([*names, *filter(None, str(key).split("/"))], value))
+    return general | special
+
+
+def configure(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    """Settings with those of ``values`` that are fields of theirs.
+
+    Raises
+    ------
+    ValueError : a value does not fit its declaration.
+    """
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in values.items() if name in known})
