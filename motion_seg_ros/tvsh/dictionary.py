@@ -1,0 +1,67 @@
+"""A dictionary that follows the stream: sufficient statistics, one sweep of atoms at a time.
+
+Online matrix factorisation (Mairal et al., JMLR 2010) with forgetting, and with replacement of the
+least-used atom by a column that the dictionary cannot express.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# A unit column of which less than this share is expressed deserves an atom of its own.
+_UNEXPRESSED = 0.35
+# Statistics fade with this time constant in columns.
+_MEMORY = 1500.0
+# An atom used less than this is free to be replaced at once.
+_UNUSED = 1e-6
+
+
+class AdaptiveDictionary:
+    """Non-negative unit atoms learned from columns and their codes.
+
+    Parameters
+    ----------
+    dimension : length d of the columns.
+    atoms : number r of atoms.
+    """
+
+    def __init__(self, dimension: int, atoms: int) -> None:
+        self.atoms = np.zeros((dimension, atoms))
+        self._codes = np.zeros((atoms, atoms))
+        self._cross = np.zeros((dimension, atoms))
+        self._age = np.zeros(atoms)
+
+    def consider(self, column: Array, code: Array) -> int | None:
+        """Adopt a column as an atom when it is badly expressed; the index of the replaced atom, or None."""
+        rest = column - self.atoms @ code
+        if float(rest @ rest) < _UNEXPRESSED * max(float(column @ column), 1e-12):
+            return None
+        self._age += 1.0
+        use = np.diag(self._codes)
+        free = np.flatnonzero((use <= _UNUSED) & (self.atoms.sum(axis=0) == 0))
+        # The youngest atoms have had no time to be used.
+        chosen = int(free[0]) if len(free) else int(np.argmin(use / np.maximum(self._age, 1.0)))
+        self.atoms[:, chosen] = column / max(float(np.linalg.norm(column)), 1e-12)
+        self._codes[chosen] = self._codes[:, chosen] = 0.0
+        self._cross[:, chosen] = 0.0
+        self._age[chosen] = 0.0
+        return chosen
+
+    def learn(self, column: Array, code: Array) -> None:
+        """Take one finished column and its code into the statistics."""
+        keep = 1.0 - 1.0 / _MEMORY
+        self._codes = keep * self._codes + np.outer(code, code)
+        self._cross = keep * self._cross + np.outer(column, code)
+
+    def sweep(self) -> None:
+        """One block-coordinate step for every used atom."""
+        use = np.diag(self._codes)
+        for j in np.flatnonzero(use > _UNUSED):
+            atom = self.atoms[:, j] + (self._cross[:, j] - self.atoms @ self._codes[:, j]) / use[j]
+            atom = np.maximum(atom, 0.0)
+            length = float(np.linalg.norm(atom))
+            if length > 0:
+                self.atoms[:, j] = atom / length

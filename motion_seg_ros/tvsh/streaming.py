@@ -1,0 +1,269 @@
+"""The streaming segmenter: feature vectors in, runs with recurring motion ids out.
+
+Frames become even steps; steps are measured in a metric learned from the stream; the measured
+steps are embedded by fixed-lag ADMM over an adaptive dictionary; the codes are divided into runs; runs
+are compared with remembered runs. What is older than the lag is settled and never changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_seg_ros.settings import setting
+from motion_seg_ros.tvsh.admm import EmbeddingConfig
+from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
+from motion_seg_ros.tvsh.incremental import FixedLagCodes
+from motion_seg_ros.tvsh.motions import Moments, MotionMemory, Prototype, Recogniser
+from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
+from motion_seg_ros.tvsh.resampling import StepResampler
+from motion_seg_ros.tvsh.whitening import Whitening
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SegmenterConfig(EmbeddingConfig):
+    """The numbers of the streaming segmenter."""
+
+    rate: float = setting(15.0, "Steps a second that frames are resampled to", low=5.0, high=60.0)
+    lag: float = setting(1.8, "Seconds after which a boundary and a label are final", low=0.6, high=10.0)
+    embedding_lag: float = setting(1.0, "Seconds for which codes are refined", low=0.2, high=10.0)
+    iterations: int = setting(3, "ADMM iterations a step", low=1, high=50)
+    moment: float = setting(0.8, "Seconds over which motion counts as one moment", low=0.2, high=5.0)
+    boundary_penalty: float = setting(11.0, "Evidence (nats) that a boundary needs", low=0.0, high=1000.0)
+    spread_floor: float = setting(
+        0.3, "Least spread of a run, as a share of the typical change in 2 s", low=0.01, high=10.0
+    )
+    shortest: float = setting(0.4, "Shortest run in seconds", low=0.1, high=5.0)
+    newest: float = setting(0.2, "Seconds of a new run before it is announced", low=0.05, high=5.0)
+    recurrence: float = setting(0.6, "Distance below which two runs show one motion", low=0.0, high=5.0)
+    motions: int = setting(128, "Most remembered runs", low=1, high=4096)
+
+
+# What the typical change of a code in 2 s is taken to be before it has been seen, and for how many steps
+# of evidence that counts.
+_USUAL_CHANGE, _USUAL_STEPS = 0.6, 15
+_LEAST_FLOOR = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of steps of one motion.
+
+    Attributes
+    ----------
+    first, last : step numbers; ``last`` is exclusive.
+    motion_id : -1 while not yet known.
+    confidence : of the motion id, 0..1; 0.5 for a motion that has not been seen before.
+    boundary_confidence : that a boundary is at ``first``, 0..1.
+    """
+
+    first: int
+    last: int
+    motion_id: int
+    confidence: float
+    boundary_confidence: float
+
+
+class StreamingSegmenter:
+    """Runs of one stream of feature vectors, at a constant cost and memory a frame.
+
+    Parameters
+    ----------
+    dimension : length d of the feature vectors.
+    config : the numbers.
+    memory : the motions known so far, when several streams share them.
+
+    Attributes
+    ----------
+    open_runs : the present division of all that is not closed, oldest first; revisable, except that
+        the first run keeps its beginning and, once it has one, its motion id.
+    closed : the runs that the last call settled for good.
+    settled_ids : motion ids of the steps whose label the last call settled; ``settled`` counts all.
+    """
+
+    def __init__(self, dimension: int, config: SegmenterConfig, memory: MotionMemory | None = None) -> None:
+        self._config = config
+        self._memory = memory or MotionMemory(config.motions)
+        rate = config.rate
+        self._lag = max(2, round(config.lag * rate))
+        self._shortest = max(1, round(config.shortest * rate))
+        self._newest = max(1, round(config.newest * rate))
+        self._warmup = max(2, round(config.moment * rate))
+        self._hop = max(1, round(0.5 * rate))
+        self.resampler = StepResampler(rate)
+        self._whitening = Whitening(dimension, self._warmup)
+        self._recogniser = Recogniser(self._memory, self._whitening, config.recurrence)
+        self._dictionary = AdaptiveDictionary(2 * self._whitening.size, config.atoms)
+        # Codes come to rest before their steps are settled.
+        self._free = min(self._lag, max(1, round(config.embedding_lag * rate)))
+        self._embedding = FixedLagCodes(config, self._free)
+        self._embedding.use_atoms(self._dictionary.atoms)
+        self._points: deque[Array] = deque()
+        self._codes: deque[Array] = deque()
+        self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
+        self._changes: deque[float] = deque([_USUAL_CHANGE] * _USUAL_STEPS, maxlen=round(30 * rate))
+        self._steps = 0
+        self.settled = 0
+        self._cuts: list[int] = []
+        self._cut_confidence: list[float] = []
+        self._statistics = RunStatistics(config.atoms)
+        self._moments = Moments(self._whitening.size)
+        self._run = Run(0, 0, -1, 0.0, 1.0)
+        self.open_runs: list[Run] = []
+        self.closed: list[Run] = []
+        self.settled_ids: list[int] = []
+
+    def update(self, stamp: int, features: Array) -> None:
+        """Take the next frame: (d,) finite values and a stamp in nanoseconds later than the last."""
+        self.closed, self.settled_ids = [], []
+        for value in self.resampler.update(stamp, features):
+            self._step(self._whitening.project(value))
+            if len(self._points) > self._lag:
+                self._settle()
+            self._describe()
+        if not self.open_runs:
+            self.open_runs = [self._run]
+
+    def finish(self) -> None:
+        """Settle everything that is open; no frame may follow."""
+        self.closed, self.settled_ids = [], []
+        while self._points:
+            self._settle()
+        if self._run.motion_id >= 0:
+            self._memory.remember(self._prototype())
+        self.closed.append(self._run)
+        self.open_runs = []
+
+    def _step(self, point: Array) -> None:
+        self._whitening.learn(point)
+        self._points.append(point)
+        self._steps += 1
+        if self._steps < self._warmup:
+            return
+        if self._steps == self._warmup:
+            self._whitening.refresh()
+            for column in self._whitening.columns(np.array(self._points)):
+                self._embed(column)
+        else:
+            if self._steps % self._hop == 0:
+                self._refresh()
+            self._embed(self._whitening.columns(point[None])[0])
+        self._divide()
+
+    def _refresh(self) -> None:
+        self._whitening.refresh()
+        self._recogniser.refresh()
+        self._dictionary.sweep()
+        self._embedding.use_atoms(self._dictionary.atoms)
+        count = len(self._embedding.codes)
+        if count:
+            points = np.array(self._points)[-count - 1 : -1]
+            self._embedding.replace_data(self._whitening.columns(points))
+
+    def _embed(self, column: Array) -> None:
+        left = self._embedding.push(column)
+        self._embedding.refine(self._config.iterations)
+        if self._dictionary.consider(column, self._embedding.codes[-1]) is not None:
+            self._embedding.use_atoms(self._dictionary.atoms)
+            self._embedding.refine(self._config.iterations)
+        if left is None:
+            return
+        self._dictionary.learn(*left)
+        code = _unit(left[1])
+        self._codes.append(code)
+        if len(self._rested) == self._rested.maxlen:
+            self._changes.append(float(((code - self._rested[0]) ** 2).sum()))
+        self._rested.append(code)
+
+    def _divide(self) -> None:
+        free = self._embedding.codes
+        free = free / np.maximum(np.linalg.norm(free, axis=1, keepdims=True), 1e-12)
+        codes = np.vstack((*self._codes, free)) if self._codes else free
+        config = self._config
+        floor = max(config.spread_floor * float(np.median(self._changes)), _LEAST_FLOOR)
+        penalties = np.full(len(codes), config.boundary_penalty)
+        self._cuts, gains = best_boundaries(
+            self._statistics, codes, penalties, floor, self._shortest, self._newest
+        )
+        # Even odds for a boundary that pays for itself exactly.
+        self._cut_confidence = [1.0 / (1.0 + math.exp(-max(g, 0.0) / 4.0)) for g in gains]
+
+    def _settle(self) -> None:
+        """Make the label of the oldest open step final."""
+        if self._cuts and self._cuts[0] == 0:
+            self._begin_run()
+        elif self._moments.count == 0:
+            self._name_run()
+        point = self._points.popleft()
+        if self._codes:
+            self._statistics.add(self._codes.popleft())
+        self._moments.add(point)
+        self._run = replace(self._run, last=self.settled + 1)
+        self.settled += 1
+        self.settled_ids.append(self._run.motion_id)
+        self._cuts = [cut - 1 for cut in self._cuts]
+
+    def _begin_run(self) -> None:
+        """A boundary has come to lie before the oldest open step."""
+        confidence = self._cut_confidence.pop(0)
+        self._cuts.pop(0)
+        self._memory.remember(self._prototype())
+        before = self._run
+        self._run = Run(self.settled, self.settled, -1, 0.0, confidence)
+        self._name_run()
+        if self._run.motion_id == before.motion_id:
+            # Another phase of the same motion: one run to the outside.
+            self._run = before
+        else:
+            self.closed.append(before)
+        self._statistics = RunStatistics(self._config.atoms)
+        self._moments = Moments(self._whitening.size)
+
+    def _prototype(self) -> Prototype:
+        """What the settled part of the oldest run looks like."""
+        return Prototype(self._run.motion_id, self._moments.mean, self._moments.covariance)
+
+    def _name_run(self) -> None:
+        """Decide for good which motion the run shows that begins with the oldest open step."""
+        if self._steps < self._warmup:
+            return
+        end = self._cuts[0] if self._cuts else len(self._points)
+        motion_id, confidence = self._recognise(0, end)
+        if motion_id < 0:
+            motion_id, confidence = self._memory.new_id(), 0.5
+        self._run = replace(self._run, motion_id=motion_id, confidence=confidence)
+
+    def _recognise(self, begin: int, end: int, *extra: Prototype) -> tuple[int, float]:
+        points = np.array([self._points[i] for i in range(begin, end)])
+        mean = points.mean(axis=0)
+        rest = points - mean
+        return self._recogniser.match(mean, rest.T @ rest / len(points), *extra)
+
+    def _describe(self) -> None:
+        """Set ``open_runs`` from the present boundaries."""
+        borders = [*self._cuts, len(self._points)]
+        run = replace(self._run, last=self.settled + borders[0])
+        extra = []
+        if self._moments.count:
+            extra = [self._prototype()]
+        elif self._steps >= self._warmup:
+            motion_id, confidence = self._recognise(0, borders[0])
+            run = replace(run, motion_id=motion_id, confidence=confidence)
+        self.open_runs = [run]
+        for begin, end, trust in zip(borders, borders[1:], self._cut_confidence, strict=False):
+            motion_id, confidence = self._recognise(begin, end, *extra)
+            if motion_id >= 0 and motion_id == self.open_runs[-1].motion_id:
+                self.open_runs[-1] = replace(self.open_runs[-1], last=self.settled + end)
+            else:
+                run = Run(self.settled + begin, self.settled + end, motion_id, confidence, trust)
+                self.open_runs.append(run)
+
+
+def _unit(vector: Array) -> Array:
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)

@@ -1,0 +1,191 @@
+"""From frames of skeletons to a transcript of motion segments, for everybody in view."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_seg_ros.settings import setting
+from motion_seg_ros.skeleton.features import FEATURES, SkeletonFeatures
+from motion_seg_ros.skeleton.joint_sets import to_smpl22
+from motion_seg_ros.skeleton.types import SkeletonFrame
+from motion_seg_ros.tvsh.events import SegmentEvent
+from motion_seg_ros.tvsh.history import History
+from motion_seg_ros.tvsh.motions import MotionMemory
+from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.track import TrackTranscript
+
+
+@dataclass(frozen=True)
+class TranscriberConfig(SegmenterConfig):
+    """Every number of the transcript."""
+
+    track_timeout: float = setting(
+        1.0, "Seconds without being seen after which a person's segment ends", low=0.1, high=60.0
+    )
+    update_interval: float = setting(
+        1.0, "Seconds between events that say only that a segment goes on", low=0.05, high=60.0
+    )
+    history: int = setting(100, "Most segments of one person kept for queries", low=1, high=10000)
+
+
+@dataclass
+class Health:
+    """Counters since the beginning.
+
+    Attributes
+    ----------
+    frames : frames taken.
+    resets : times that stamps went back.
+    gaps : times that more than the track timeout lay between frames.
+    duplicates : frames with the stamp of the frame before, and second skeletons of one track; ignored.
+    unusable : skeletons of which too little was seen.
+    tracks : tracks begun; live : tracks open now.
+    segments : segments ended for good.
+    """
+
+    frames: int = 0
+    resets: int = 0
+    gaps: int = 0
+    duplicates: int = 0
+    unusable: int = 0
+    tracks: int = 0
+    live: int = 0
+    segments: int = 0
+
+
+@dataclass(slots=True)
+class _Live:
+    joint_set: str
+    features: SkeletonFeatures
+    transcript: TrackTranscript
+
+
+class Transcriber:
+    """Segments and recurring motions of every track, as events that are revised until final.
+
+    A segment is announced (STARTED) when its person appears or a boundary is found, revised (UPDATED, or
+    ENDED while its successor may still move), and final (ENDED with ``final``) once: at most ``lag``
+    after its end plus a step and a frame, or when its track ends. A track ends when it was not seen for
+    ``track_timeout``, when its joint set changes, when stamps go back, and at :meth:`close`; its last
+    segment ends at the last frame in which it was seen. Motions are remembered across
+    tracks, ends and resets; segment ids never repeat. No clock is read: the same frames give the same events.
+
+    Parameters
+    ----------
+    config : every number.
+    """
+
+    def __init__(self, config: TranscriberConfig | None = None) -> None:
+        self.config = config or TranscriberConfig()
+        self.health = Health()
+        self._motions = MotionMemory(self.config.motions)
+        self._history = History(self.config.history)
+        self._segment_ids = itertools.count(1)
+        self._timeout = round(self.config.track_timeout * 1e9)
+        self._live: dict[str, _Live] = {}
+        self._stamp: int | None = None
+        self._frame_id = ""
+
+    def update(self, frame: SkeletonFrame) -> list[SegmentEvent]:
+        """Take the next frame, empty or not.
+
+        Raises
+        ------
+        ValueError : a skeleton's joint set is unknown or its arrays do not fit it; nothing has changed then.
+        """
+        people: dict[str, tuple[str, NDArray[np.float64], NDArray[np.float32]]] = {}
+        for person in frame.skeletons:
+            mapped = to_smpl22(person.joints, person.confidence, person.joint_set)
+            people.setdefault(person.track_id, (person.joint_set, *mapped))
+        self.health.frames += 1
+        if frame.stamp == self._stamp:
+            self.health.duplicates += 1
+            return []
+        self.health.duplicates += len(frame.skeletons) - len(people)
+        events = self._end_lost(frame)
+        self._stamp, self._frame_id = frame.stamp, frame.frame_id
+        for track_id, (joint_set, joints, confidence) in people.items():
+            events += self._see(track_id, joint_set, joints, confidence)
+        return self._record(events)
+
+    def close(self) -> list[SegmentEvent]:
+        """End everything that is open; a frame that comes later begins anew."""
+        events = [event for track_id in list(self._live) for event in self._end(track_id)]
+        self._stamp = None
+        return self._record(events)
+
+    def segments(self, track_id: str) -> list[SegmentEvent]:
+        """Latest revisions of the last segments of a track, oldest first."""
+        return self._history.segments(track_id)
+
+    def query(self, track_id: str, start_ns: int, end_ns: int) -> list[SegmentEvent]:
+        """Latest revisions of segments that touch a span of time, of one track or, for "", of all."""
+        return self._history.query(track_id, start_ns, end_ns)
+
+    @property
+    def track_ids(self) -> list[str]:
+        """Tracks that segments are kept of, the one heard of last at the end."""
+        return self._history.track_ids
+
+    def _end_lost(self, frame: SkeletonFrame) -> list[SegmentEvent]:
+        """End the tracks that this frame's stamp shows to be over."""
+        back = self._stamp is not None and frame.stamp < self._stamp
+        if back:
+            self.health.resets += 1
+        elif self._stamp is not None and frame.stamp - self._stamp > self._timeout:
+            self.health.gaps += 1
+        lost = [
+            name
+            for name, live in self._live.items()
+            if back or frame.stamp - live.transcript.last_seen > self._timeout
+        ]
+        if not back:
+            self._stamp, self._frame_id = frame.stamp, frame.frame_id
+        return [event for name in lost for event in self._end(name)]
+
+    def _see(
+        self,
+        track_id: str,
+        joint_set: str,
+        joints: NDArray[np.float64],
+        confidence: NDArray[np.float32],
+    ) -> list[SegmentEvent]:
+        assert self._stamp is not None
+        events = []
+        live = self._live.get(track_id)
+        if live is not None and live.joint_set != joint_set:
+            events = self._end(track_id)
+            live = None
+        maker = SkeletonFeatures() if live is None else live.features
+        features = maker.update(self._stamp, joints, confidence.astype(np.float64))
+        if features is None:
+            self.health.unusable += 1
+            return events
+        if live is None:
+            live = self._begin(track_id, joint_set, maker)
+        return events + live.transcript.update(self._stamp, self._frame_id, features)
+
+    def _begin(self, track_id: str, joint_set: str, features: SkeletonFeatures) -> _Live:
+        segmenter = StreamingSegmenter(FEATURES, self.config, self._motions)
+        interval = round(self.config.update_interval * 1e9)
+        transcript = TrackTranscript(track_id, segmenter, lambda: next(self._segment_ids), interval)
+        live = self._live[track_id] = _Live(joint_set, features, transcript)
+        self.health.tracks += 1
+        self.health.live = len(self._live)
+        return live
+
+    def _end(self, track_id: str) -> list[SegmentEvent]:
+        live = self._live.pop(track_id)
+        self.health.live = len(self._live)
+        assert self._stamp is not None
+        return live.transcript.finish(self._stamp, self._frame_id)
+
+    def _record(self, events: list[SegmentEvent]) -> list[SegmentEvent]:
+        for event in events:
+            self._history.record(event)
+            self.health.segments += event.final
+        return events

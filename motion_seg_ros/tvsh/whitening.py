@@ -1,0 +1,87 @@
+"""What counts as a difference: a metric learned from how the features move within a moment.
+
+Directions in which a person's features wander all the time (noise, the swing of a repeated motion) say
+little about a change of motion; directions that are quiet say much. The metric divides by the
+covariance of the features around their own mean over the last moment.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Longer vectors are first projected to this many dimensions; distances keep to about 1/sqrt(2 * 64).
+PROJECTED = 64
+# The metric begins round, and believes in the data after about this many steps.
+_PRIOR_STEPS = 15.0
+# Old steps fade with this time constant in steps: minutes, so that the metric hardly moves once learned.
+_MEMORY_STEPS = 3000.0
+# The least variance a direction is given, as a share of the mean.
+_FLOOR = 0.1
+
+
+class Whitening:
+    """Running mean and moment covariance of a stream, and the metric that follows from them.
+
+    Parameters
+    ----------
+    dimension : length d of the feature vectors.
+    window : steps over which the moment's mean is taken.
+    """
+
+    def __init__(self, dimension: int, window: int) -> None:
+        self.size = min(dimension, PROJECTED)
+        self._projection: Array | None = None
+        if dimension > PROJECTED:
+            # A fixed random projection (Johnson-Lindenstrauss): the same for every stream.
+            rng = np.random.default_rng(dimension)
+            self._projection = rng.standard_normal((dimension, PROJECTED)) / np.sqrt(PROJECTED)
+        self._recent: deque[Array] = deque(maxlen=window)
+        self._count = 0.0
+        self._mean = np.zeros(self.size)
+        self._scatter = np.zeros((self.size, self.size))
+        self._metric = np.eye(self.size)
+        self._center = np.zeros(self.size)
+
+    def project(self, features: Array) -> Array:
+        """(size,) coordinates of one (d,) vector."""
+        return features if self._projection is None else features @ self._projection
+
+    def learn(self, point: Array) -> None:
+        """Take one projected step into the running statistics."""
+        self._count = min(self._count + 1.0, _MEMORY_STEPS)
+        gain = 1.0 / self._count
+        self._mean = self._mean + gain * (point - self._mean)
+        self._recent.append(point)
+        rest = point - np.mean(self._recent, axis=0)
+        self._scatter += gain * (np.outer(rest, rest) - self._scatter)
+
+    def refresh(self) -> None:
+        """Make what was learned the metric in force."""
+        self._center = self._mean
+        average = float(np.trace(self._scatter)) / self.size
+        if average <= 0.0:
+            return
+        share = self._count / (self._count + _PRIOR_STEPS)
+        values, vectors = np.linalg.eigh(share * self._scatter + (1.0 - share) * average * np.eye(self.size))
+        scale = 1.0 / np.sqrt(np.maximum(values, 0.0) + _FLOOR * average)
+        self._metric = (vectors * scale) @ vectors.T
+
+    def measure(self, points: Array) -> Array:
+        """(n, size) points in the metric in force, whose Euclidean distances count."""
+        return points @ self._metric
+
+    def columns(self, points: Array) -> Array:
+        """(n, 2 size) non-negative unit rows for the embedding: parts above and below the mean."""
+        measured = (points - self._center) @ self._metric
+        parts = np.hstack((np.maximum(measured, 0.0), np.maximum(-measured, 0.0)))
+        length = np.linalg.norm(parts, axis=1, keepdims=True)
+        return parts / np.where(length > 0, length, 1.0)
+
+    def spread(self, covariance: Array) -> Array:
+        """(size,) standard deviations in the metric in force, of points with that covariance."""
+        return np.sqrt(np.maximum((self._metric @ covariance * self._metric).sum(axis=1), 0.0))

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive import cheapest_division, run_cost
+
+from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
+
+
+def statistics(codes):
+    run = RunStatistics(codes.shape[1])
+    for code in codes:
+        run.add(code)
+    return run
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    settled=st.integers(0, 6),
+    count=st.integers(1, 9),
+    shortest=st.integers(1, 4),
+    penalty=st.floats(0.1, 6.0),
+)
+def test_division_is_the_cheapest_of_all(seed, settled, count, shortest, penalty):
+    rng = np.random.default_rng(seed)
+    codes = rng.standard_normal((settled + count, 3)) + 3 * (rng.random((settled + count, 1)) > 0.5)
+    newest = min(2, shortest)
+    head, tail = codes[:settled], codes[settled:]
+    cuts, gains = best_boundaries(statistics(head), tail, np.full(count, penalty), 0.1, shortest, newest)
+    cost, expected = cheapest_division(head, tail, penalty, 0.1, shortest, newest)
+    borders = [0, *[cut + settled for cut in cuts], settled + count]
+    runs = [codes[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    ours = len(cuts) * penalty + sum(run_cost(run, 0.1) for run in runs)
+    assert ours == pytest.approx(cost)
+    assert tuple(cuts) == expected
+    assert len(gains) == len(cuts)
+
+
+def test_gain_is_what_the_boundary_saves():
+    codes = np.repeat([[0.0, 1.0], [1.0, 0.0]], 8, axis=0)
+    cuts, gains = best_boundaries(statistics(codes[:4]), codes[4:], np.full(12, 3.0), 0.1, 3, 2)
+    assert cuts == [4]
+    assert gains[0] == pytest.approx(run_cost(codes, 0.1) - 2 * run_cost(codes[:8], 0.1) - 3.0)
