@@ -53,7 +53,7 @@ def test_facing_forward_is_x():
 
 @pytest.mark.parametrize("fps", [10, 15, 30, 60])
 def test_speeds_are_per_second_at_every_rate(fps):
-    frames = [STANDING + [0.5 * i / fps, 0, 0.2 * i / fps] for i in range(fps)]
+    frames = [STANDING + np.array([0.5, 0, 0.2]) * i / fps for i in range(fps)]
     raised = [f + np.eye(22)[20][:, None] * [0, 0, i / fps] for i, f in enumerate(frames)]
     features = run(raised, fps)[-1]
     size = (0.5 + np.hypot(0.45, 0) * 2 + 0.4 * 2) / 5

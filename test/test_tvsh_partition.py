@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,7 @@ def test_division_is_the_cheapest_of_all(seed, settled, count, shortest, penalty
     cuts, gains = best_boundaries(statistics(head), tail, np.full(count, penalty), 0.1, shortest, newest)
     cost, expected = cheapest_division(head, tail, penalty, 0.1, shortest, newest)
     borders = [0, *[cut + settled for cut in cuts], settled + count]
-    runs = [codes[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    runs = [codes[a:b] for a, b in itertools.pairwise(borders)]
     ours = len(cuts) * penalty + sum(run_cost(run, 0.1) for run in runs)
     assert ours == pytest.approx(cost)
     assert tuple(cuts) == expected

@@ -48,6 +48,11 @@ class SegmentEvent:
         for name in ("confidence", "boundary_confidence"):
             object.__setattr__(self, name, float(np.float32(getattr(self, name))))
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether the segment was announced and then taken back: nothing new had begun."""
+        return self.final and self.start == self.end
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values in the order of the message; ``type`` by name."""
         values = {name: getattr(self, name) for name in self.__slots__}

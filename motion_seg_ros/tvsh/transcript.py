@@ -18,19 +18,19 @@ class Transcript:
         self._final: dict[str, list[SegmentEvent]] = {}
 
     def line(self, event: SegmentEvent) -> str | None:
-        """The line of an event that began or ended something; None for one that only refines."""
+        """The line of an event that begins something or says something for good; None for a refinement."""
         if self._origin is None:
             self._origin = event.start
-        if event.type is EventType.UPDATED:
-            return None
         start, end = ((stamp - self._origin) / 1e9 for stamp in (event.start, event.end))
-        what = describe(event)
         if event.type is EventType.STARTED:
-            return f"{start:8.2f} s           person {event.track_id}  starts {what}"
-        if event.final:
-            self._final.setdefault(event.track_id, []).append(event)
+            return f"{start:7.2f} s            person {event.track_id}  something new"
+        if not event.final:
+            return None
+        if event.withdrawn:
+            return f"{start:7.2f} s            person {event.track_id}  nothing new after all"
+        self._final.setdefault(event.track_id, []).append(event)
         return (
-            f"{start:8.2f} – {end:6.2f} s  person {event.track_id}  {what}"
+            f"{start:7.2f} – {end:7.2f} s  person {event.track_id}  {describe(event)}"
             f"  (confidence {event.confidence:.2f})"
         )
 
