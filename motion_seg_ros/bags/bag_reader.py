@@ -45,7 +45,7 @@ class Bag:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.problem = ""
+        self.problem = self._damage = ""
         self.notes = _notes(path)
         self._damaged: list[Damaged] = []
         try:
@@ -66,13 +66,15 @@ class Bag:
 
         What cannot be read ends the iteration, or is left out, and is told by ``problem``.
         """
+        self.problem = self._damage
         count = 0
         try:
             for item in self._damaged_messages(topics) if self._damaged else self._whole_messages(topics):
                 yield item
                 count += 1
         except Exception as error:  # as above
-            self.problem = f"{self.path} could be read for {count} messages only: {_sentence(error)}"
+            what = f"{self.path} could be read for {count} messages only: {_sentence(error)}"
+            self.problem = f"{self._damage}; {what}" if self._damage else what
 
     def _whole_messages(self, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:
         with self._reader() as reader:
@@ -119,7 +121,9 @@ class Bag:
             raise SourceError(f"{self.path} is not a recording that can be read: {reason}")
         self.start_time = min(part.start_time for part in self._damaged if part.counts)
         self.end_time = max(part.end_time for part in self._damaged if part.counts)
-        self.problem = f"{self.path} is damaged or was not closed ({reason}): {total} messages could be saved"
+        self.problem = self._damage = (
+            f"{self.path} is damaged or was not closed ({reason}): {total} messages could be saved"
+        )
 
 
 def _notes(path: Path) -> dict[str, str]:

@@ -117,7 +117,7 @@ def recorded(bag: Bag, wants_image: Callable[[int], bool]) -> Iterator[tuple[int
     names = {topic.name: topic.type for topic in bag.topics if topic.type in kinds}
     names |= {stream.topic.name: stream.topic.type for stream in _labels(bag.topics)[:1]}
     by_size = sorted(bag.topics, key=lambda topic: (-topic.count, topic.name))
-    if images := _images(bag, by_size):
+    if images := _images(bag, by_size, ()):
         names[images.topic.name] = images.topic.type
     for stamp, (topic, msg) in in_stamp_order(_stamped(bag, names)):
         if names[topic] not in conversion.IMAGE_TYPES or wants_image(stamp):
@@ -180,7 +180,7 @@ def _choose(bag: Bag, from_images: bool, wanted: Sequence[str]) -> list[_Stream]
     labels = _labels(topics)
     order = ("images", "skeletons") if from_images else ("skeletons", "images")
     for reads in order:
-        people = _images(bag, topics) if reads == "images" else _skeletons(bag, topics)
+        people = _images(bag, topics, wanted) if reads == "images" else _skeletons(bag, topics)
         if people:
             return [people, *labels[:1]]
     types = ", ".join(f"{t.name} ({t.type})" for t in topics)
@@ -204,9 +204,12 @@ def _skeletons(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
     return None
 
 
-def _images(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
+def _images(bag: Bag, topics: Sequence[Topic], wanted: Collection[str]) -> _Stream | None:
+    """The first topic of colour or grey images; drawings of our own only where they are asked for."""
     for topic in topics:
-        if topic.type not in conversion.IMAGE_TYPES or not topic.count or topic.name.endswith("debug_image"):
+        if topic.type not in conversion.IMAGE_TYPES or not topic.count:
+            continue
+        if topic.name.endswith("debug_image") and topic.name not in wanted:
             continue
         first = bag.first(topic)
         form = first.encoding if topic.type == conversion.IMAGE else first.format

@@ -142,14 +142,15 @@ def _read_motion_header(reader: _Reader) -> tuple[int, float]:
 
 
 def _read_values(path: Path, file: IO[str], channels: int, count: int) -> NDArray[np.float64]:
-    """(T, channels); the declared count is compared with what is there, never trusted with memory."""
+    """(T, channels) of what is there; the declared count is never trusted with memory."""
     try:
         with warnings.catch_warnings():
             # An empty table is an error here, told below.
             warnings.simplefilter("ignore", UserWarning)
-            values = np.loadtxt(file, dtype=np.float64, comments=None, ndmin=2, max_rows=count)
+            values = np.loadtxt(file, dtype=np.float64, comments=None, ndmin=2)
     except ValueError as error:
         raise DatasetError(f"{path} is not a whole BVH file: {error}") from error
+    values = values[:count]
     if values.shape != (count, channels) or not np.isfinite(values).all():
         raise DatasetError(
             f"{path} is not a whole BVH file: {count} frames of {channels} numbers are announced, "
