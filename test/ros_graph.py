@@ -104,6 +104,8 @@ class Graph:
         """A service's response."""
         client = self.node.create_client(kind, name)
         self.until(client.service_is_ready)
+        # Ready means that we see the server; it may not see us yet, and then its answer is lost.
+        self.spin(0.2)
         future = client.call_async(kind.Request(**request))
         self.until(future.done)
         return future.result()

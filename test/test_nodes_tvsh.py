@@ -58,11 +58,10 @@ def test_a_late_listener_and_a_question_get_the_latest_revisions(graph):
     graph.until(lambda: graph.fact("tvsh_node", "frames received") == str(len(recorded)))
 
     latest = graph.collect(SegmentArray, "segments", LATCHED)
-    graph.until(lambda: latest)
     newest = {}
     for event in map(from_message, events):
         newest[event.segment_id] = event
-    assert [from_message(segment) for segment in latest[-1].segments] == list(newest.values())
+    graph.until(lambda: latest and list(map(from_message, latest[-1].segments)) == list(newest.values()))
 
     everything = graph.call(GetSegments, "get_segments", track_id="1").segments
     assert [from_message(segment) for segment in everything] == list(newest.values())

@@ -12,13 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
@@ -31,7 +28,6 @@ from .files import config_file
 from .record_node import RecordNode
 from .runtime import stop_on_signals
 
-START_S = 60.0  # a cold disk and a slow board need their time
 STOP_S = 5.0
 
 
@@ -72,6 +68,7 @@ class Demo:
         self._stopping = stop_on_signals()
         self._children: list[Child] = []
         self._diagnosed: dict[str, dict[str, str]] = {}
+        self._failure = ""
         self._transcript = Transcript()
         keep_stamps = source.kind == "bag"
         shared = [
@@ -89,39 +86,41 @@ class Demo:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._recorder)
         self._shared = shared
+        playing = {
+            "source": f"'{options.source}'",  # quoted, for a camera is named by a number
+            "rate": options.rate,
+            "clock": str(keep_stamps).lower(),
+            "from_images": str(options.from_images).lower(),
+            "subscribers": 2,  # the next in the chain, and the recorder
+        }
         self._source_arguments = [
-            *("-p", "source_node:autostart:=false"),
-            *("-p", f"source:='{options.source}'"),
-            *("-p", f"rate:={options.rate}"),
-            *("-p", f"clock:={str(keep_stamps).lower()}"),
-            *("-p", f"from_images:={str(options.from_images).lower()}"),
+            word for name, value in playing.items() for word in ("-p", f"source_node:{name}:={value}")
         ]
         if options.model:
             self._shared += ["-p", f"model:={options.model}"]
 
     def run(self) -> None:
-        """Start everything, play the source to its end or until a signal, and stop in order."""
+        """Start everything, play the source to its end or until a signal."""
         began = time.monotonic()
-        images = self._source.has_images
         self._recorder.start()
         if self._options.composed:
             names = ["composed"]
         else:
-            names = ["source_node", *(["pose_node"] if images else []), "tvsh_node"]
+            # Producers first: they are stopped in this order.
+            names = ["source_node", *(["pose_node"] if self._source.has_images else []), "tvsh_node"]
         print(f"starting {', '.join(names)} …", flush=True)
         for name in names:
             extra = self._source_arguments if name in ("source_node", "composed") else []
             log = self._options.out / "log" / f"{name}.log"
             self._children.append(Child(name, [*self._shared, *extra], log))
-        self._until(lambda: self._recorder.count_subscribers("skeletons") >= 2, "tvsh_node")
-        if images and not self._options.composed:
-            self._until(lambda: self._recorder.count_subscribers("image") >= 2, "pose_node")
-        self._change_source(Transition.TRANSITION_CONFIGURE)
-        self._change_source(Transition.TRANSITION_ACTIVATE)
-        print(f"ready in {time.monotonic() - began:.1f} s; playing {self._source.name}\n", flush=True)
+        playing = False
         while self._children[0].running and not self._stopping.is_set():
             self._executor.spin_once(timeout_sec=0.1)
             self._check()
+            if not playing and self._recorder.monitor.received:
+                playing = True
+                print(f"ready in {time.monotonic() - began:.1f} s; playing {self._source.name}\n", flush=True)
+        self._check()
 
     def stop(self) -> None:
         """Stop producers before consumers, then the recorder, which waits for the last events."""
@@ -162,34 +161,18 @@ class Demo:
         for status in message.status:
             node = status.name.partition(":")[0].rpartition("/")[2]
             self._diagnosed[node] = {item.key: item.value for item in status.values}
-
-    def _until(self, ready: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + START_S
-        while not ready():
-            self._executor.spin_once(timeout_sec=0.05)
-            self._check()
-            if self._stopping.is_set():
-                raise DemoError("stopped before it began")
-            if time.monotonic() > end:
-                raise DemoError(
-                    f"{what} was not ready after {START_S:.0f} s; see {self._options.out / 'log'}"
-                )
+            if status.level == DiagnosticStatus.ERROR:
+                self._failure = f"{node}: {status.message}"
 
     def _check(self) -> None:
+        """DemoError if a child ended by an error or says that it cannot work."""
         for child in self._children:
             if child.process.poll() not in (None, 0):
                 raise DemoError(
                     f"{child.name} ended with code {child.process.returncode}:\n{child.last_words()}"
                 )
-
-    def _change_source(self, transition: int) -> None:
-        client = self._recorder.create_client(ChangeState, "source_node/change_state")
-        self._until(client.service_is_ready, "source_node")
-        request = ChangeState.Request(transition=Transition(id=transition))
-        answer = client.call_async(request)
-        self._until(answer.done, "source_node")
-        if not answer.result().success:
-            raise DemoError(f"the source cannot be played:\n{self._children[0].last_words()}")
+        if self._failure:
+            raise DemoError(self._failure)
 
     def _signal(self, child: Child, number: int) -> None:
         if not child.running:

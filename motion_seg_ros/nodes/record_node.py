@@ -21,6 +21,7 @@ from ..bags.images import ImageError, shrink
 from ..bags.items import Image
 from ..bags.typestore import typestore
 from ..bags.writer import BagError, BagWriter
+from ..replay import IMAGE_SIZE
 from ..settings import check, setting
 from ..tvsh.events import SegmentEvent
 from .diagnostics import ERROR, OK
@@ -133,6 +134,8 @@ class RecordNode(ManagedNode):
         except ImageError as error:
             self.get_logger().error(f"an image was not recorded: {error}", throttle_duration_sec=5.0)
             return
+        # Skeletons' pixels are those of the image as it came, not of the smaller one that is kept.
+        self._bag.note(IMAGE_SIZE, f"{message.width} {message.height}")
         stamp = Time.from_msg(message.header.stamp).nanoseconds
         small = Image(shrink(image.rgb, self._record_settings.image_width), image.frame_id)
         compressed = to_compressed(small, typestore().types, stamp)

@@ -98,7 +98,7 @@ class SourceNode(ManagedNode):
         if self._source.has_labels:
             self._topics[Label] = self._advertise(String, "label", EVENTS_QOS)
         if settings.clock:
-            self._clock = self._advertise(Clock, "/clock", QoSProfile(depth=10))
+            self._clock_topic = self._advertise(Clock, "/clock", QoSProfile(depth=10))
 
     def activate(self) -> None:
         self._stopping.clear()
@@ -172,7 +172,7 @@ class SourceNode(ManagedNode):
     def _publish(self, stamp: int, item: Item) -> None:
         self.monitor.arrived()
         if self._settings.clock:
-            self._clock.publish(Clock(clock=ns_to_time(stamp, TYPES)))
+            self._clock_topic.publish(Clock(clock=ns_to_time(stamp, TYPES)))
         if isinstance(item, Image):
             self._publish_image(stamp, Image(shrink(item.rgb, self._settings.image_width), item.frame_id))
         elif isinstance(item, SkeletonFrame):

@@ -1,0 +1,61 @@
+"""The demo on its own clip, and the bag it wrote through every other road: the final events are the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="no ROS 2: ./run test brings one")
+
+from motion_seg_ros.bags.sources import open_source
+from motion_seg_ros.skeleton.types import SkeletonFrame
+from motion_seg_ros.tvsh.events import SegmentEvent, read_jsonl
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def final(folder: Path) -> list[SegmentEvent]:
+    return [event for event in read_jsonl(folder / "events.jsonl") if event.final]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, sample_clip) -> Path:
+    out = tmp_path_factory.mktemp("demo")
+    done = run("motion_seg_ros.nodes.demo", sample_clip, "--out", out)
+    assert "person 1" in done.stdout
+    return out
+
+
+def test_both_people_are_seen_and_their_segments_end(demo):
+    frames = [item for _, item in open_source(str(demo / "bag")) if isinstance(item, SkeletonFrame)]
+    seen = Counter(person.track_id for frame in frames for person in frame.skeletons)
+    people = [track for track, count in seen.items() if count > 30]
+    assert len(people) >= 2
+    events = final(demo)
+    assert set(people) <= {event.track_id for event in events}
+    assert all(event.type.name == "ENDED" and event.start <= event.end for event in events)
+    assert len({event.segment_id for event in events}) == len(events)
+    assert b"<html" in (demo / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "road",
+    [
+        ("motion_seg_ros.cli", "replay"),
+        ("motion_seg_ros.nodes.demo",),
+        ("motion_seg_ros.nodes.demo", "--composed", "--rate", "4"),
+    ],
+    ids=["core", "dds", "composed"],
+)
+def test_the_bag_gives_the_same_final_events(demo, tmp_path, road):
+    run(*road, demo / "bag", "--out", tmp_path)
+    assert final(tmp_path) == final(demo)
