@@ -44,7 +44,7 @@ def _check_field(item: Field[Any], value: Any) -> None:
         raise ValueError(f"{item.name} must be a {kind.__name__}, not {value!r}")
     low, high, choices = (item.metadata[key] for key in ("low", "high", "choices"))
     # Written so that NaN fails too.
-    if low is not None and not value >= low or high is not None and not value <= high:
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
         raise ValueError(f"{item.name} must be in [{low}, {high}], not {value!r}")
     if choices and value not in choices:
         raise ValueError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")

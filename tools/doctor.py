@@ -102,9 +102,12 @@ def packages() -> list[Row]:
 def inference() -> list[Row]:
     rows = []
     if importlib.util.find_spec("onnxruntime") is not None:
-        import onnxruntime
-
-        rows.append(("ONNX providers", True, ", ".join(onnxruntime.get_available_providers())))
+        try:
+            import onnxruntime
+        except Exception as reason:  # a broken installation can fail in any way, and that is what to show
+            rows.append(("ONNX providers", False, f"onnxruntime does not import: {reason}"))
+        else:
+            rows.append(("ONNX providers", True, ", ".join(onnxruntime.get_available_providers())))
     sys.path.insert(0, str(ROOT))
     from motion_seg_ros.pose.model import OFFICIAL, ModelMissing, find_model
 
