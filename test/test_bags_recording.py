@@ -7,6 +7,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +265,44 @@ def test_a_recording_without_metadata(tmp_path: Path, storage: str) -> None:
     source = open_source(str(bag))
     assert len(joints(list(source))) == len(FRAMES)
     assert "metadata" in source.problem
+
+
+def compressor(name: str) -> Callable[[bytes], bytes]:
+    """The compressing function of whichever module for it is here."""
+    modules = {"lz4": ["lz4.frame"], "zstd": ["compression.zstd", "backports.zstd", "zstandard"]}
+    for module in modules[name]:
+        with suppress(ImportError):
+            return import_module(module).compress
+    pytest.skip(f"no module for {name}")
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_cut_recordings_with_compressed_chunks(tmp_path: Path, compression: str) -> None:
+    """As `ros2 bag record` writes with a compressing preset; a chunk that was cut is lost as a whole."""
+    plain = stored_file(write(tmp_path / "bag")).read_bytes()
+    magic, chunk_at = plain[:8], plain.index(b"\x06", 8 + 9 + 4)
+    # Header record, then the first (and only) chunk of the file.
+    header_size = 9 + int.from_bytes(plain[9:17], "little")
+    assert chunk_at >= 8 + header_size
+    chunk = plain[8 + header_size :]
+    assert chunk[0] == 6
+    size = int.from_bytes(chunk[9 + 16 : 9 + 24], "little")
+    records = chunk[9 + 40 : 9 + 40 + size]
+    packed = compressor(compression)(records)
+    name = compression.encode()
+    body = (
+        chunk[9 : 9 + 28]
+        + len(name).to_bytes(4, "little")
+        + name
+        + len(packed).to_bytes(8, "little")
+        + packed
+    )
+    one = b"\x06" + len(body).to_bytes(8, "little") + body
+    path = tmp_path / "cut.mcap"
+    path.write_bytes(magic + plain[8 : 8 + header_size] + one + one[: len(one) // 2])
+    source = open_source(str(path))
+    assert joints(list(source)) == [frame.skeletons[0].joints.tobytes() for frame in FRAMES]
+    assert "93 messages could be saved" in source.problem
 
 
 def test_a_damaged_chunk_ends_the_reading_with_a_reason(tmp_path: Path) -> None:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-import sys
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
-
-from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
 
 from motion_seg_ros.bags.typestore import typestore
 
@@ -25,6 +23,17 @@ _MAGIC = b"\x89MCAP0\r\n"
 _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 3, 4, 5, 6, 15
 # A recorder's chunks have about a megabyte; what claims more than this is no chunk.
 _MAX_RECORD = 1 << 30
+
+# By the name in the file: the modules that rosbags brings along (another one in other versions of it and of
+# Python), and how they are used.
+_DECOMPRESSORS: dict[str, tuple[tuple[str, Callable[[Any, bytes, int], bytes]], ...]] = {
+    "lz4": (("lz4.frame", lambda lz4, data, size: lz4.LZ4FrameDecompressor().decompress(data, size)),),
+    "zstd": (
+        ("compression.zstd", lambda zstd, data, size: zstd.ZstdDecompressor().decompress(data, size)),
+        ("backports.zstd", lambda zstd, data, size: zstd.ZstdDecompressor().decompress(data, size)),
+        ("zstandard", lambda zstd, data, size: zstd.ZstdDecompressor().decompress(data, size)),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,13 @@ def _records(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
                 (stored,) = struct.unpack_from("<Q", tail, name_size)
                 if max(stored, plain_size) > _MAX_RECORD or file.tell() + stored > size:
                     return
-                plain = _decompress(tail[:name_size].decode(errors="replace"), file.read(stored), plain_size)
+                name = tail[:name_size].decode(errors="replace")
+                try:
+                    plain = _decompress(name, file.read(stored), plain_size)
+                except ValueError:
+                    raise
+                except Exception:  # each library has an error of its own for damaged data: the end
+                    return
                 yield from _records(BytesIO(plain))
             continue
         if kind == _DATA_END or length > _MAX_RECORD or file.tell() + length > size:
@@ -138,13 +153,11 @@ def _records(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _decompress(name: str, data: bytes, size: int) -> bytes:
-    if name == "lz4":
-        return bytes(LZ4FrameDecompressor().decompress(data, max_length=size))
-    if name == "zstd":
-        # In the standard library from Python 3.14; before, a dependency of rosbags.
-        module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-        return bytes(import_module(module).ZstdDecompressor().decompress(data, max_length=size))
-    raise ValueError(f"compression {name!r} is not known")
+    """At most ``size`` bytes; ValueError for a compression that is not known or whose module is not here."""
+    for module, decompressor in _DECOMPRESSORS.get(name, ()):
+        with suppress(ImportError):
+            return bytes(decompressor(import_module(module), data, size))
+    raise ValueError(f"compression {name!r} cannot be read here")
 
 
 def _uint16(record: bytes, offset: int) -> int:

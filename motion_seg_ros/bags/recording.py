@@ -184,7 +184,8 @@ def _choose(bag: Bag, from_images: bool, wanted: Sequence[str]) -> list[_Stream]
         if people:
             return [people, *labels[:1]]
     types = ", ".join(f"{t.name} ({t.type})" for t in topics)
-    raise SourceError(f"{bag.path} holds neither skeletons nor images, only {types}")
+    # Names in a damaged file may hold anything.
+    raise SourceError(f"{bag.path} holds neither skeletons nor images, only {' '.join(types.split())[:300]}")
 
 
 def _labels(topics: Sequence[Topic]) -> list[_Stream]:
