@@ -107,7 +107,7 @@ _SCHEMES: tuple[dict[str, tuple[str, ...]], ...] = (
         "shoulder": ("arm", "upperarm", "shldr"),
         "elbow": ("forearm", "lowerarm"),
         "wrist": ("hand",),
-        "neck": ("neck",),
+        "neck": ("neck", "neck1"),
         "head": ("head",),
     },
     # A bone's name at the bone's end: the CMU recordings in ASF/AMC. The forearm is "radius" and "wrist" in
@@ -268,7 +268,8 @@ def _recognise(names: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
         best["head"] = (keys["left ear"], keys["right ear"])
     spine = [keys[word] for word in _SPINE if word in keys and (keys[word],) not in best.values()]
     if len(spine) == 1:
-        best["spine2"] = (spine[0],)
+        # A lone "spine" is Kinect's, a hand above the hips; any other one is in the middle of the trunk.
+        best["spine1" if spine[0] == keys.get("spine") else "spine2"] = (spine[0],)
     elif spine:
         best["spine1"], best["spine3"] = (spine[0],), (spine[-1],)
         if len(spine) > 2:
