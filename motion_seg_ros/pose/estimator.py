@@ -83,7 +83,9 @@ class PoseEstimator:
             if self.device != "gpu":
                 raise
             self.device = "cpu"
-            self.degraded = f"no GPU for MediaPipe, running on the CPU ({str(error).splitlines()[0]})"
+            # The reason stands at the end of a long sentence about the graph.
+            reason = str(error).splitlines()[0].rpartition("cannot be created: ")[2].strip("; ")
+            self.degraded = f"MediaPipe has no GPU and runs on the CPU: {reason}"
             log.warning("%s", self.degraded)
             self._open_networks()
         self._first: int | None = None

@@ -18,10 +18,8 @@ from motion_seg_ros.pose.detection import Detection
 
 log = logging.getLogger(__name__)
 
-# Information and warnings of glog, absl and TFLite. Their errors, and everything else, are passed on.
-_CHATTER = re.compile(
-    rb"(INFO|WARNING): |[IW]\d{4} |W0000|.*(All log messages before absl|before InitGoogle)"
-)
+# Information, warnings and stack traces of glog, absl and TFLite. Their errors, and all else, are passed on.
+_CHATTER = re.compile(rb"(INFO|WARNING): |[IW]\d{4} |Stack trace:|    @ +0x")
 
 
 class Landmarker:
