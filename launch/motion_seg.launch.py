@@ -4,6 +4,7 @@ ros2 launch motion_seg_ros motion_seg.launch.py image:=/camera/image_raw
 ros2 launch motion_seg_ros motion_seg.launch.py source:=0 rviz:=true
 """
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -13,6 +14,7 @@ from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+DISTRO = os.environ.get("ROS_DISTRO")
 SHARE = Path(get_package_share_directory("motion_seg_ros"))
 TRUE_OR_FALSE = {"choices": ["true", "false"]}
 
@@ -72,13 +74,11 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
-    profile = str(SHARE / "config" / "fastdds_shm.xml")
-    # Large images need more shared memory than Fast DDS takes by itself. Fast DDS 2 reads the second name.
-    environment = [
-        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
-        for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-    ]
-    return LaunchDescription([*ARGUMENTS, *environment, OpaqueFunction(function=nodes)])
+    # Large images need more shared memory than Fast DDS takes by itself.
+    profile = "FASTRTPS_DEFAULT_PROFILES_FILE" if DISTRO == "jazzy" else "FASTDDS_DEFAULT_PROFILES_FILE"
+    ours = str(SHARE / "config" / "fastdds_shm.xml")
+    environment = SetEnvironmentVariable(profile, EnvironmentVariable(profile, default_value=ours))
+    return LaunchDescription([*ARGUMENTS, environment, OpaqueFunction(function=nodes)])
 
 
 def nodes(context: LaunchContext) -> list[Node]:
@@ -113,6 +113,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     else:
         started = [node("pose_node", pose), node("tvsh_node", {})]
         if source:
+            source["subscribers"] = 1  # nothing is played before somebody looks
             started.append(node("source_node", source, on_exit=Shutdown(reason="the source is at its end")))
     if flags["rviz"]:
         view = str(SHARE / "config" / "motion_seg.rviz")

@@ -5,6 +5,7 @@
 The same skeletons give the same final events, at any rate.
 """
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -16,6 +17,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from motion_seg_ros.bags.sources import open_source
 
+DISTRO = os.environ.get("ROS_DISTRO")
 SHARE = Path(get_package_share_directory("motion_seg_ros"))
 
 ARGUMENTS = [
@@ -37,12 +39,11 @@ ARGUMENTS = [
 
 
 def generate_launch_description() -> LaunchDescription:
-    profile = str(SHARE / "config" / "fastdds_shm.xml")
-    environment = [
-        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile))
-        for name in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-    ]
-    return LaunchDescription([*ARGUMENTS, *environment, OpaqueFunction(function=nodes)])
+    # Large images need more shared memory than Fast DDS takes by itself.
+    profile = "FASTRTPS_DEFAULT_PROFILES_FILE" if DISTRO == "jazzy" else "FASTDDS_DEFAULT_PROFILES_FILE"
+    ours = str(SHARE / "config" / "fastdds_shm.xml")
+    environment = SetEnvironmentVariable(profile, EnvironmentVariable(profile, default_value=ours))
+    return LaunchDescription([*ARGUMENTS, environment, OpaqueFunction(function=nodes)])
 
 
 def nodes(context: LaunchContext) -> list[Node]:
