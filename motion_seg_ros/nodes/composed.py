@@ -1,6 +1,6 @@
 """composed: pose_node and tvsh_node, and a source if one is named, in one process.
 
-Images from the source then never cross DDS, and none is dropped when the source is a recording.
+Images from the source then never cross DDS, and none is dropped when a recording is replayed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .tvsh_node import TvshNode
 def nodes() -> list[ManagedNode]:
     """The nodes of the process, producers before consumers."""
     pose, tvsh = PoseNode(), TvshNode()
-    source = SourceNode(image_sink=lambda stamp, image: pose.accept(stamp, image, wait=not source.live))
+    source = SourceNode(image_sink=lambda stamp, image: pose.accept(stamp, image, wait=source.replaying))
     if not source.settings(SourceSettings).source:
         source.destroy_node()
         return [pose, tvsh]

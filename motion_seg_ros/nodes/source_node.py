@@ -28,6 +28,7 @@ from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 
 ACKNOWLEDGE = Duration(seconds=1.0)
+LATE_S = 0.1  # as a camera does, a video played live skips images it is too late for
 PATIENCE_S = 30.0  # how long to wait for subscribers before playing without them
 
 
@@ -118,9 +119,9 @@ class SourceNode(ManagedNode):
         return self._ended.is_set()
 
     @property
-    def live(self) -> bool:
-        """Whether the source goes on whatever we do, as a camera does."""
-        return self._source.live
+    def replaying(self) -> bool:
+        """Whether recorded stamps are kept: waiting for the consumers then changes only the pace."""
+        return self._settings.clock
 
     def condition(self) -> tuple[bytes, str]:
         if self._failed:
@@ -166,6 +167,9 @@ class SourceNode(ManagedNode):
             pause = 0.0 if self._source.live else max(0.0, due - time.monotonic())
             if self._stopping.wait(pause):
                 return
+            if not self.replaying and isinstance(item, Image) and time.monotonic() - due > LATE_S:
+                self.monitor.count("late images skipped")
+                continue
             self._publish(stamp + shift, item)
         self.get_logger().info(f"the end of {self._source.name}")
 
