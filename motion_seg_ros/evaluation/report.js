@@ -26,17 +26,19 @@ for (const stream of data.streams) {
 }
 
 const FIELDS = ["track", "id", "revision", "type", "final", "motion", "start", "end", "confidence", "boundary", "label", "from", "stamp"];
-const segments = [];          // the latest revision of each, with all its events
+const announced = [];         // the latest revision of each segment, with all its events
 for (const row of data.events) {
   const event = Object.fromEntries(FIELDS.map((name, i) => [name, row[i]]));
-  const last = segments[segments.length - 1];
+  const last = announced[announced.length - 1];
   if (last && last.track === event.track && last.id === event.id) {
     Object.assign(last, event);
     last.events.push(event);
   } else {
-    segments.push({ ...event, events: [event] });
+    announced.push({ ...event, events: [event] });
   }
 }
+// A final event of no length and without a boundary withdraws its segment.
+const segments = announced.filter((s) => !(s.final && s.start === s.end && s.boundary === 0));
 segments.sort((a, b) => a.start - b.start || a.track - b.track);
 const rows = data.tracks.map((_, track) => segments.filter((s) => s.track === track));
 const motions = [...new Set(segments.map((s) => s.motion))].sort((a, b) => (a < 0) - (b < 0) || a - b);
@@ -45,7 +47,8 @@ const length = Math.max(data.duration, 1e-3);
 const gap = Math.max(data.hold, data.rate ? (1.5 * data.stride) / data.rate : 0);
 
 const shown = (s) => (state.track === null || s.track === state.track) && (state.motion === null || s.motion === state.motion);
-const state = { t: 0, from: 0, to: length, hover: null, selected: null, track: null, motion: null, playing: false, yaw: 0, pitch: 0.15 };
+const opening = Math.min(...data.streams.flatMap((s) => s.seen.slice(0, 1).map((span) => span[0])));
+const state = { t: Number.isFinite(opening) ? opening : 0, from: 0, to: length, hover: null, selected: null, track: null, motion: null, playing: false, yaw: 0, pitch: 0.15 };
 
 const truthHeight = data.labels.length ? TRUTH : 0;   // pixels of the row of labels
 const scene = measureScene();

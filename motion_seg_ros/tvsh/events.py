@@ -50,8 +50,8 @@ class SegmentEvent:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether the segment was announced and then taken back: nothing new had begun."""
-        return self.final and self.start == self.end
+        """Whether the segment was announced and then taken back: no boundary is at its start after all."""
+        return self.final and self.start == self.end and self.boundary_confidence == 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values in the order of the message; ``type`` by name."""
