@@ -27,6 +27,18 @@ SIZE_BONES = (
 )
 FEATURES = 4 * len(BODY) + 4
 
+# How far each feature strays from its mean within 0.8 s: root mean squares of everyday motion, rounded
+# from the recordings of subjects 01-03 of the CMU Graphics Lab. Head, shoulders, elbows, wrists, knees and
+# ankles: x, y, z, then their speeds; then speed, vertical velocity, height and turning of the pelvis.
+_STRAY = (
+    ((0.19, 0.09, 0.10), 0.43),
+    *[((0.16, 0.07, 0.09), 0.37)] * 2,
+    *[((0.22, 0.11, 0.19), 0.66)] * 2,
+    *[((0.35, 0.18, 0.34), 1.08)] * 2,
+    *[((0.25, 0.11, 0.19), 0.73)] * 2,
+    *[((0.39, 0.13, 0.23), 0.94)] * 2,
+)
+
 # Joints below this confidence are guesses; above it a joint is believed fully.
 _FULL_CONFIDENCE = 0.5
 # Fewer usable body joints than this are not a person whose motion can be told.
@@ -38,6 +50,12 @@ _HEADING_TIME = 0.15
 _SIZE_TIME = 5.0
 # A pause longer than this leaves no velocity to compute.
 _MAX_GAP = 0.5
+
+
+def usual_stray() -> NDArray[np.float64]:
+    """(48,) how far each feature usually strays from its mean within a moment, in its own unit."""
+    places = [value for place, _ in _STRAY for value in place]
+    return np.array([*places, *(speed for _, speed in _STRAY), 0.56, 0.66, 0.18, 0.57])
 
 
 def usable_joints(joints: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDArray[np.bool_]:

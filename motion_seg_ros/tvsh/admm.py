@@ -26,9 +26,9 @@ class EmbeddingConfig:
     """The numbers of the embedding."""
 
     atoms: int = setting(40, "Atoms of the dictionary", low=2, high=512)
-    span: int = setting(3, "Largest distance of frames joined by the graph, in steps", low=1, high=15)
+    span: int = setting(5, "Largest distance of frames joined by the graph, in steps", low=1, high=15)
     ridge: float = setting(0.01, "Weight of the squared size of the codes", low=0.0, high=10.0)
-    smooth: float = setting(1.0, "Weight of the temporal smoothness of the codes", low=0.0, high=100.0)
+    smooth: float = setting(2.0, "Weight of the temporal smoothness of the codes", low=0.0, high=100.0)
     penalty: float = setting(0.1, "ADMM penalty of the splitting", low=1e-4, high=100.0)
     step: float = setting(1.0, "ADMM step of the multipliers", low=0.01, high=1.6)
 

@@ -7,8 +7,20 @@ no further apart than the span s are joined with weight T_ij = product of l_k ov
 
 from __future__ import annotations
 
+import math
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
+
+# Half of the time (ns) around a pair of frames, and the time over which ratios are usual.
+_AROUND, _USUAL = 500_000_000, 30_000_000_000
+# Fewest pairs that a median is taken of.
+_FEWEST = 8
+# The logarithm of the least ratio that may be a jump, and the least spread of logarithms.
+_LEAST_RATIO, _LEAST_SPREAD = math.log(1.8), 0.05
+# Spreads above the usual ratio at which a link begins to fall, and at which it is 0.
+_JUMP = (3.0, 6.0)
 
 
 def tvs_weights(links: NDArray[np.float64], span: int) -> NDArray[np.float64]:
@@ -54,3 +66,58 @@ def apply_laplacian(weights: NDArray[np.float64], codes: NDArray[np.float64]) ->
         out[:, k:] += pull
         out[:, :-k] -= pull
     return out
+
+
+class KinematicLinks:
+    """Links from jumps: a body cannot leap from one frame to the next, a boundary can (derived).
+
+    The distance of two consecutive frames is compared with the median distance within half a second
+    around them, and the logarithm of that ratio with its own spread over the last half minute:
+    a ratio several spreads above the usual one, and of at least :data:`_LEAST_RATIO`, is a jump. Nothing
+    has a unit or a scale. Spliced recordings, a camera that is switched and a track that passes to
+    another person are full of jumps; in an uncut stream of one person there are none and every link is 1.
+    """
+
+    def __init__(self) -> None:
+        self._stamp: int | None = None
+        self._value: NDArray[np.float64] = np.zeros(0)
+        # (time between the two frames, distance), decided when half a second has followed.
+        self._recent: deque[tuple[int, float]] = deque()
+        self._next = 0
+        self._usual: deque[tuple[int, float]] = deque()
+
+    def update(self, stamp: int, value: NDArray[np.float64]) -> list[tuple[int, float]]:
+        """Take the next frame; return (time in nanoseconds, link) of every jump that is now decided."""
+        if self._stamp is None:
+            self._stamp, self._value = stamp, value
+            return []
+        distance = float(np.linalg.norm(value - self._value))
+        self._recent.append(((self._stamp + stamp) // 2, distance))
+        self._stamp, self._value = stamp, value
+        jumps = []
+        while self._next < len(self._recent) and stamp - self._recent[self._next][0] >= _AROUND:
+            time, link = self._decide(self._next)
+            if link < 1.0:
+                jumps.append((time, link))
+            self._next += 1
+            while self._recent[self._next - 1][0] - self._recent[0][0] > _AROUND:
+                self._recent.popleft()
+                self._next -= 1
+        return jumps
+
+    def _decide(self, place: int) -> tuple[int, float]:
+        time, distance = self._recent[place]
+        around = [d for t, d in self._recent if abs(t - time) <= _AROUND and d > 0.0]
+        if distance <= 0.0 or len(around) < _FEWEST:
+            return time, 1.0
+        ratio = math.log(distance / float(np.median(around)))
+        self._usual.append((time, ratio))
+        while time - self._usual[0][0] > _USUAL:
+            self._usual.popleft()
+        ratios = np.array([r for _, r in self._usual])
+        middle = float(np.median(ratios))
+        spread = max(1.4826 * float(np.median(np.abs(ratios - middle))), _LEAST_SPREAD)
+        if len(ratios) < _FEWEST or ratio < _LEAST_RATIO:
+            return time, 1.0
+        low, high = _JUMP
+        return time, min(max((high - (ratio - middle) / spread) / (high - low), 0.0), 1.0)

@@ -12,39 +12,44 @@ from motion_seg_ros.tvsh.whitening import Whitening
 
 Array = NDArray[np.float64]
 
-# Spreads count this much more than means: what moves tells motions apart better than where (measured
-# on windowed statistics of skeletons and of HoG).
-SPREAD_WEIGHT = 1.5
-# Prototypes whose spread is computed anew when the metric moves.
+# Most points kept of one run.
+EXEMPLARS = 24
+# Prototypes that are measured anew when the metric moves: bounds the cost of a step.
 _REFRESHED = 16
 
 
-class Moments:
-    """Count, mean (d,) and covariance (d, d) of points that come one by one."""
+class Exemplars:
+    """Up to :data:`EXEMPLARS` points spread evenly over a run that goes on."""
 
-    def __init__(self, size: int) -> None:
-        self.count = 0
-        self.mean = np.zeros(size)
-        self._scatter = np.zeros((size, size))
+    def __init__(self) -> None:
+        self._points: list[Array] = []
+        self._stride = 1
+        self._count = 0
 
     def add(self, point: Array) -> None:
-        self.count += 1
-        rest = point - self.mean
-        self.mean = self.mean + rest / self.count
-        self._scatter += np.outer(rest, point - self.mean)
+        if self._count % self._stride == 0:
+            if len(self._points) == EXEMPLARS:
+                self._points = self._points[::2]
+                self._stride *= 2
+            if self._count % self._stride == 0:
+                self._points.append(point)
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
 
     @property
-    def covariance(self) -> Array:
-        return self._scatter / max(self.count, 1)
+    def points(self) -> Array:
+        """(n, d), oldest first."""
+        return np.array(self._points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prototype:
-    """What a closed run looked like: mean (d,) and covariance (d, d) of its points, and its motion."""
+    """A closed run: its motion and (n, d) points of it."""
 
     motion_id: int
-    mean: Array
-    covariance: Array
+    points: Array
 
 
 class MotionMemory:
@@ -77,12 +82,30 @@ class MotionMemory:
             del self.prototypes[next(crowded)]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """Points of a run in the metric, with what their distances need."""
+
+    points: Array
+    squares: Array
+    variance: float
+
+    @classmethod
+    def of(cls, points: Array) -> _Measured:
+        return cls(points, (points**2).sum(axis=1), float(points.var(axis=0).sum()))
+
+    def distance(self, other: _Measured) -> float:
+        far = self.squares[:, None] + other.squares - 2.0 * self.points @ other.points.T
+        nearest = max(float(np.median(far.min(axis=0))), float(np.median(far.min(axis=1))))
+        return float(np.sqrt(max(nearest, 0.0) / max(self.variance + other.variance, 1e-12)))
+
+
 class Recogniser:
     """Decides, in the metric of one stream, whether a run repeats one that is remembered.
 
-    The distance of two runs is that of their [mean, 1.5 std] divided by the root of their summed
-    variances: a number without unit, that compares the difference between runs with the
-    variation inside them.
+    Two runs are as far apart as the median point of the one is from the nearest point of the other,
+    divided by the root of their summed variances (derived): a number without unit, that does not mind in
+    which phase of a repeated movement the runs begin and end.
 
     Parameters
     ----------
@@ -95,38 +118,35 @@ class Recogniser:
         self._memory = memory
         self._whitening = whitening
         self._threshold = threshold
-        # Spreads of prototypes in the metric of the time they were last computed, the stalest first.
-        self._spreads: dict[int, Array] = {}
+        # Prototypes in the metric of the time they were last measured, the stalest first.
+        self._measured: dict[int, _Measured] = {}
 
     def refresh(self) -> None:
-        """Follow a metric that has moved, a few prototypes at a time to bound the cost of a step."""
+        """Follow a metric that has moved."""
         known = self._memory.prototypes
-        self._spreads = {key: spread for key, spread in self._spreads.items() if key in known}
-        for key in list(self._spreads)[:_REFRESHED]:
-            del self._spreads[key]
-            self._spreads[key] = self._whitening.spread(known[key].covariance)
+        self._measured = {key: value for key, value in self._measured.items() if key in known}
+        for key in list(self._measured)[:_REFRESHED]:
+            del self._measured[key]
+            self._measured[key] = self._measure(known[key].points)
 
-    def match(self, mean: Array, covariance: Array, *extra: Prototype) -> tuple[int, float]:
-        """The motion of a run with those moments, and its confidence: (-1, 0.0) if none is near.
+    def match(self, points: Array, *extra: Prototype) -> tuple[int, float]:
+        """The motion of a run with those points, and its confidence: (-1, 0.0) if none is near.
 
         ``extra`` prototypes are compared without being remembered. The confidence falls from 1 at
         distance 0 to 0.5 at the threshold.
         """
         known = self._memory.prototypes
-        candidates = [*known.values(), *extra]
-        if not candidates or self._threshold <= 0:
-            return -1, 0.0
-        for key in known.keys() - self._spreads.keys():
-            self._spreads[key] = self._whitening.spread(known[key].covariance)
-        spreads = np.array(
-            [self._spreads[key] for key in known] + [self._whitening.spread(p.covariance) for p in extra]
-        )
-        spread = self._whitening.spread(covariance)
-        means = self._whitening.measure(np.array([p.mean for p in candidates]) - mean)
-        far = (means**2).sum(axis=1) + ((SPREAD_WEIGHT * (spreads - spread)) ** 2).sum(axis=1)
-        within = (spreads**2).sum(axis=1) + float((spread**2).sum())
-        distance = np.sqrt(far / np.maximum(within, 1e-12)) / self._threshold
-        nearest = int(np.argmin(distance))
-        if not distance[nearest] < 1.0:
-            return -1, 0.0
-        return candidates[nearest].motion_id, 1.0 - float(distance[nearest]) / 2.0
+        for key in known.keys() - self._measured.keys():
+            self._measured[key] = self._measure(known[key].points)
+        run = self._measure(points)
+        nearest, motion_id = self._threshold, -1
+        for key, prototype in known.items():
+            if (distance := run.distance(self._measured[key])) < nearest:
+                nearest, motion_id = distance, prototype.motion_id
+        for prototype in extra:
+            if (distance := run.distance(self._measure(prototype.points))) < nearest:
+                nearest, motion_id = distance, prototype.motion_id
+        return motion_id, 0.0 if motion_id < 0 else 1.0 - nearest / self._threshold / 2.0
+
+    def _measure(self, points: Array) -> _Measured:
+        return _Measured.of(self._whitening.measure(points))

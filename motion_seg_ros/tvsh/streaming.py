@@ -18,7 +18,8 @@ from motion_seg_ros.settings import setting
 from motion_seg_ros.tvsh.admm import EmbeddingConfig
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
 from motion_seg_ros.tvsh.incremental import FixedLagCodes
-from motion_seg_ros.tvsh.motions import Moments, MotionMemory, Prototype, Recogniser
+from motion_seg_ros.tvsh.links import KinematicLinks
+from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
 from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
 from motion_seg_ros.tvsh.resampling import StepResampler
 from motion_seg_ros.tvsh.whitening import Whitening
@@ -35,13 +36,13 @@ class SegmenterConfig(EmbeddingConfig):
     embedding_lag: float = setting(1.0, "Seconds for which codes are refined", low=0.2, high=10.0)
     iterations: int = setting(3, "ADMM iterations a step", low=1, high=50)
     moment: float = setting(0.8, "Seconds over which motion counts as one moment", low=0.2, high=5.0)
-    boundary_penalty: float = setting(11.0, "Evidence (nats) that a boundary needs", low=0.0, high=1000.0)
+    boundary_penalty: float = setting(20.0, "Evidence (nats) that a boundary needs", low=0.0, high=1000.0)
     spread_floor: float = setting(
         0.3, "Least spread of a run, as a share of the typical change in 2 s", low=0.01, high=10.0
     )
     shortest: float = setting(0.4, "Shortest run in seconds", low=0.1, high=5.0)
     newest: float = setting(0.2, "Seconds of a new run before it is announced", low=0.05, high=5.0)
-    recurrence: float = setting(0.6, "Distance below which two runs show one motion", low=0.0, high=5.0)
+    recurrence: float = setting(0.65, "Distance below which two runs show one motion", low=0.0, high=5.0)
     motions: int = setting(128, "Most remembered runs", low=1, high=4096)
 
 
@@ -78,6 +79,7 @@ class StreamingSegmenter:
     dimension : length d of the feature vectors.
     config : the numbers.
     memory : the motions known so far, when several streams share them.
+    stray : (d,) how far each feature usually strays from its mean within a moment, if that is known.
 
     Attributes
     ----------
@@ -87,7 +89,13 @@ class StreamingSegmenter:
     settled_ids : motion ids of the steps whose label the last call settled; ``settled`` counts all.
     """
 
-    def __init__(self, dimension: int, config: SegmenterConfig, memory: MotionMemory | None = None) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        config: SegmenterConfig,
+        memory: MotionMemory | None = None,
+        stray: Array | None = None,
+    ) -> None:
         self._config = config
         self._memory = memory or MotionMemory(config.motions)
         rate = config.rate
@@ -97,7 +105,7 @@ class StreamingSegmenter:
         self._warmup = max(2, round(config.moment * rate))
         self._hop = max(1, round(0.5 * rate))
         self.resampler = StepResampler(rate)
-        self._whitening = Whitening(dimension, self._warmup)
+        self._whitening = Whitening(dimension, self._warmup, stray)
         self._recogniser = Recogniser(self._memory, self._whitening, config.recurrence)
         self._dictionary = AdaptiveDictionary(2 * self._whitening.size, config.atoms)
         # Codes come to rest before their steps are settled.
@@ -108,12 +116,15 @@ class StreamingSegmenter:
         self._codes: deque[Array] = deque()
         self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
         self._changes: deque[float] = deque([_USUAL_CHANGE] * _USUAL_STEPS, maxlen=round(30 * rate))
+        self._kinematics = KinematicLinks()
+        # Links of the open steps to the step before, where they are not 1.
+        self._links: dict[int, float] = {}
         self._steps = 0
         self.settled = 0
         self._cuts: list[int] = []
         self._cut_confidence: list[float] = []
         self._statistics = RunStatistics(config.atoms)
-        self._moments = Moments(self._whitening.size)
+        self._exemplars = Exemplars()
         self._run = Run(0, 0, -1, 0.0, 1.0)
         self.open_runs: list[Run] = []
         self.closed: list[Run] = []
@@ -122,6 +133,10 @@ class StreamingSegmenter:
     def update(self, stamp: int, features: Array) -> None:
         """Take the next frame: (d,) finite values and a stamp in nanoseconds later than the last."""
         self.closed, self.settled_ids = [], []
+        for time, link in self._kinematics.update(stamp, features):
+            step = round((time - self.resampler.origin) / self.resampler.period)
+            if step >= self.settled:
+                self._links[step] = min(link, self._links.get(step, 1.0))
         for value in self.resampler.update(stamp, features):
             self._step(self._whitening.project(value))
             if len(self._points) > self._lag:
@@ -168,6 +183,11 @@ class StreamingSegmenter:
 
     def _embed(self, column: Array) -> None:
         left = self._embedding.push(column)
+        links = self._embedding.links
+        for step, link in self._links.items():
+            place = step - self._steps + len(links)
+            if 0 <= place < len(links):
+                links[place] = link
         self._embedding.refine(self._config.iterations)
         if self._dictionary.consider(column, self._embedding.codes[-1]) is not None:
             self._embedding.use_atoms(self._dictionary.atoms)
@@ -188,6 +208,9 @@ class StreamingSegmenter:
         config = self._config
         floor = max(config.spread_floor * float(np.median(self._changes)), _LEAST_FLOOR)
         penalties = np.full(len(codes), config.boundary_penalty)
+        for step, link in self._links.items():
+            if self.settled <= step < self._steps:
+                penalties[step - self.settled] *= link
         self._cuts, gains = best_boundaries(
             self._statistics, codes, penalties, floor, self._shortest, self._newest
         )
@@ -198,13 +221,14 @@ class StreamingSegmenter:
         """Make the label of the oldest open step final."""
         if self._cuts and self._cuts[0] == 0:
             self._begin_run()
-        elif self._moments.count == 0:
+        elif len(self._exemplars) == 0:
             self._name_run()
         point = self._points.popleft()
         if self._codes:
             self._statistics.add(self._codes.popleft())
-        self._moments.add(point)
+        self._exemplars.add(point)
         self._run = replace(self._run, last=self.settled + 1)
+        self._links.pop(self.settled, None)
         self.settled += 1
         self.settled_ids.append(self._run.motion_id)
         self._cuts = [cut - 1 for cut in self._cuts]
@@ -223,11 +247,11 @@ class StreamingSegmenter:
         else:
             self.closed.append(before)
         self._statistics = RunStatistics(self._config.atoms)
-        self._moments = Moments(self._whitening.size)
+        self._exemplars = Exemplars()
 
     def _prototype(self) -> Prototype:
         """What the settled part of the oldest run looks like."""
-        return Prototype(self._run.motion_id, self._moments.mean, self._moments.covariance)
+        return Prototype(self._run.motion_id, self._exemplars.points)
 
     def _name_run(self) -> None:
         """Decide for good which motion the run shows that begins with the oldest open step."""
@@ -241,16 +265,14 @@ class StreamingSegmenter:
 
     def _recognise(self, begin: int, end: int, *extra: Prototype) -> tuple[int, float]:
         points = np.array([self._points[i] for i in range(begin, end)])
-        mean = points.mean(axis=0)
-        rest = points - mean
-        return self._recogniser.match(mean, rest.T @ rest / len(points), *extra)
+        return self._recogniser.match(points, *extra)
 
     def _describe(self) -> None:
         """Set ``open_runs`` from the present boundaries."""
         borders = [*self._cuts, len(self._points)]
         run = replace(self._run, last=self.settled + borders[0])
         extra = []
-        if self._moments.count:
+        if len(self._exemplars):
             extra = [self._prototype()]
         elif self._steps >= self._warmup:
             motion_id, confidence = self._recognise(0, borders[0])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.settings import setting
-from motion_seg_ros.skeleton.features import FEATURES, SkeletonFeatures
+from motion_seg_ros.skeleton.features import FEATURES, SkeletonFeatures, usual_stray
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
@@ -170,7 +170,7 @@ class Transcriber:
         return events + live.transcript.update(self._stamp, self._frame_id, features)
 
     def _begin(self, track_id: str, joint_set: str, features: SkeletonFeatures) -> _Live:
-        segmenter = StreamingSegmenter(FEATURES, self.config, self._motions)
+        segmenter = StreamingSegmenter(FEATURES, self.config, self._motions, usual_stray())
         interval = round(self.config.update_interval * 1e9)
         transcript = TrackTranscript(track_id, segmenter, lambda: next(self._segment_ids), interval)
         live = self._live[track_id] = _Live(joint_set, features, transcript)

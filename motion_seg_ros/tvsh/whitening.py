@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 
 # Longer vectors are first projected to this many dimensions; distances keep to about 1/sqrt(2 * 64).
 PROJECTED = 64
-# The metric begins round, and believes in the data after about this many steps.
-_PRIOR_STEPS = 15.0
+# What is assumed before the first step counts as much as this many steps: little when nothing is known.
+_ROUND_STEPS, _KNOWN_STEPS = 15.0, 150.0
 # Old steps fade with this time constant in steps: minutes, so that the metric hardly moves once learned.
 _MEMORY_STEPS = 3000.0
 # The least variance a direction is given, as a share of the mean.
@@ -31,15 +31,21 @@ class Whitening:
     ----------
     dimension : length d of the feature vectors.
     window : steps over which the moment's mean is taken.
+    stray : (d,) how far each feature usually strays from its moment's mean, if that is known.
     """
 
-    def __init__(self, dimension: int, window: int) -> None:
+    def __init__(self, dimension: int, window: int, stray: Array | None = None) -> None:
         self.size = min(dimension, PROJECTED)
         self._projection: Array | None = None
         if dimension > PROJECTED:
             # A fixed random projection (Johnson-Lindenstrauss): the same for every stream.
             rng = np.random.default_rng(dimension)
             self._projection = rng.standard_normal((dimension, PROJECTED)) / np.sqrt(PROJECTED)
+        self._usual: Array | None = None
+        if stray is not None:
+            self._usual = np.diag(stray**2)
+            if self._projection is not None:
+                self._usual = self._projection.T @ self._usual @ self._projection
         self._recent: deque[Array] = deque(maxlen=window)
         self._count = 0.0
         self._mean = np.zeros(self.size)
@@ -63,11 +69,16 @@ class Whitening:
     def refresh(self) -> None:
         """Make what was learned the metric in force."""
         self._center = self._mean
-        average = float(np.trace(self._scatter)) / self.size
+        if self._usual is None:
+            usual = float(np.trace(self._scatter)) / self.size * np.eye(self.size)
+            share = self._count / (self._count + _ROUND_STEPS)
+        else:
+            usual = self._usual
+            share = self._count / (self._count + _KNOWN_STEPS)
+        values, vectors = np.linalg.eigh(share * self._scatter + (1.0 - share) * usual)
+        average = float(values.mean())
         if average <= 0.0:
             return
-        share = self._count / (self._count + _PRIOR_STEPS)
-        values, vectors = np.linalg.eigh(share * self._scatter + (1.0 - share) * average * np.eye(self.size))
         scale = 1.0 / np.sqrt(np.maximum(values, 0.0) + _FLOOR * average)
         self._metric = (vectors * scale) @ vectors.T
 
