@@ -52,6 +52,11 @@ _SIZE_TIME = 5.0
 _MAX_GAP = 0.5
 
 
+def limb_speed(features: NDArray[np.float64]) -> float:
+    """Mean speed of the body's joints relative to the pelvis, in body sizes a second."""
+    return float(features[3 * len(BODY) : 4 * len(BODY)].mean())
+
+
 def usual_stray() -> NDArray[np.float64]:
     """(48,) how far each feature usually strays from its mean within a moment, in its own unit."""
     places = [value for place, _ in _STRAY for value in place]

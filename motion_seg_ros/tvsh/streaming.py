@@ -43,6 +43,9 @@ class SegmenterConfig(EmbeddingConfig):
     shortest: float = setting(0.4, "Shortest run in seconds", low=0.1, high=5.0)
     newest: float = setting(0.2, "Seconds of a new run before it is announced", low=0.05, high=5.0)
     recurrence: float = setting(0.65, "Distance below which two runs show one motion", low=0.0, high=5.0)
+    idle: float = setting(
+        0.2, "Mean limb speed (body sizes a second) below which a person is idle", low=0.0, high=10.0
+    )
     motions: int = setting(128, "Most remembered runs", low=1, high=4096)
 
 
@@ -50,6 +53,8 @@ class SegmenterConfig(EmbeddingConfig):
 # of evidence that counts.
 _USUAL_CHANGE, _USUAL_STEPS = 0.6, 15
 _LEAST_FLOOR = 0.01
+# Activity of which nobody says anything.
+_BUSY = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Run:
     Attributes
     ----------
     first, last : step numbers; ``last`` is exclusive.
-    motion_id : -1 while not yet known.
+    motion_id : -1 while not yet known, and for a run that is idle.
     confidence : of the motion id, 0..1; 0.5 for a motion that has not been seen before.
     boundary_confidence : that a boundary is at ``first``, 0..1.
     """
@@ -113,6 +118,7 @@ class StreamingSegmenter:
         self._embedding = FixedLagCodes(config, self._free)
         self._embedding.use_atoms(self._dictionary.atoms)
         self._points: deque[Array] = deque()
+        self._activity: deque[float] = deque()
         self._codes: deque[Array] = deque()
         self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
         self._changes: deque[float] = deque([_USUAL_CHANGE] * _USUAL_STEPS, maxlen=round(30 * rate))
@@ -130,15 +136,23 @@ class StreamingSegmenter:
         self.closed: list[Run] = []
         self.settled_ids: list[int] = []
 
-    def update(self, stamp: int, features: Array) -> None:
-        """Take the next frame: (d,) finite values and a stamp in nanoseconds later than the last."""
+    def update(self, stamp: int, features: Array, activity: float = _BUSY) -> None:
+        """Take the next frame.
+
+        Parameters
+        ----------
+        stamp : nanoseconds, later than the last.
+        features : (d,) finite values.
+        activity : in the unit of the setting ``idle``; without it nothing is idle.
+        """
         self.closed, self.settled_ids = [], []
         for time, link in self._kinematics.update(stamp, features):
             step = round((time - self.resampler.origin) / self.resampler.period)
             if step >= self.settled:
                 self._links[step] = min(link, self._links.get(step, 1.0))
-        for value in self.resampler.update(stamp, features):
-            self._step(self._whitening.project(value))
+        for value in self.resampler.update(stamp, np.append(features, activity)):
+            self._activity.append(float(value[-1]))
+            self._step(self._whitening.project(value[:-1]))
             if len(self._points) > self._lag:
                 self._settle()
             self._describe()
@@ -150,8 +164,7 @@ class StreamingSegmenter:
         self.closed, self.settled_ids = [], []
         while self._points:
             self._settle()
-        if self._run.motion_id >= 0:
-            self._memory.remember(self._prototype())
+        self._remember()
         self.closed.append(self._run)
         self.open_runs = []
 
@@ -224,6 +237,7 @@ class StreamingSegmenter:
         elif len(self._exemplars) == 0:
             self._name_run()
         point = self._points.popleft()
+        self._activity.popleft()
         if self._codes:
             self._statistics.add(self._codes.popleft())
         self._exemplars.add(point)
@@ -237,7 +251,7 @@ class StreamingSegmenter:
         """A boundary has come to lie before the oldest open step."""
         confidence = self._cut_confidence.pop(0)
         self._cuts.pop(0)
-        self._memory.remember(self._prototype())
+        self._remember()
         before = self._run
         self._run = Run(self.settled, self.settled, -1, 0.0, confidence)
         self._name_run()
@@ -259,11 +273,19 @@ class StreamingSegmenter:
             return
         end = self._cuts[0] if self._cuts else len(self._points)
         motion_id, confidence = self._recognise(0, end)
-        if motion_id < 0:
+        if motion_id < 0 and confidence == 0.0:
             motion_id, confidence = self._memory.new_id(), 0.5
         self._run = replace(self._run, motion_id=motion_id, confidence=confidence)
 
+    def _remember(self) -> None:
+        if self._run.motion_id >= 0:
+            self._memory.remember(self._prototype())
+
     def _recognise(self, begin: int, end: int, *extra: Prototype) -> tuple[int, float]:
+        """Motion id and confidence of open steps: (-1, above 0.5) if idle, (-1, 0.0) if not known."""
+        activity = float(np.mean([self._activity[i] for i in range(begin, end)]))
+        if activity < self._config.idle:
+            return -1, 1.0 - activity / self._config.idle / 2.0
         points = np.array([self._points[i] for i in range(begin, end)])
         return self._recogniser.match(points, *extra)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.settings import setting
-from motion_seg_ros.skeleton.features import FEATURES, SkeletonFeatures, usual_stray
+from motion_seg_ros.skeleton.features import FEATURES, SkeletonFeatures, limb_speed, usual_stray
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
@@ -167,7 +167,7 @@ class Transcriber:
             return events
         if live is None:
             live = self._begin(track_id, joint_set, maker)
-        return events + live.transcript.update(self._stamp, self._frame_id, features)
+        return events + live.transcript.update(self._stamp, self._frame_id, features, limb_speed(features))
 
     def _begin(self, track_id: str, joint_set: str, features: SkeletonFeatures) -> _Live:
         segmenter = StreamingSegmenter(FEATURES, self.config, self._motions, usual_stray())
