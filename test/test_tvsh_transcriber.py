@@ -70,7 +70,7 @@ def test_every_frame_rate_gives_the_same_segments(fps):
     segments = [e for e in finals(transcribe(frames(SCRIPT, fps=fps))) if e.end - e.start > SECOND]
     assert len(segments) == 5
     for segment, start in zip(segments, (0, 5, 10, 15, 20), strict=True):
-        assert abs(segment.start / SECOND - start) < 0.4
+        assert abs(segment.start / SECOND - start) < 0.6
 
 
 def test_final_comes_within_two_seconds_and_the_start_is_told_soon():

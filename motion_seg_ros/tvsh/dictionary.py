@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 _UNEXPRESSED = 0.35
 # Statistics fade with this time constant in columns.
 _MEMORY = 1500.0
+# Columns between two replacements once every atom is in use: noise is never fully expressed, and a
+# dictionary that chases it makes codes of the same motion differ.
+_REST = 30
 # An atom used less than this is free to be replaced at once.
 _UNUSED = 1e-6
 
@@ -33,17 +36,22 @@ class AdaptiveDictionary:
         self._codes = np.zeros((atoms, atoms))
         self._cross = np.zeros((dimension, atoms))
         self._age = np.zeros(atoms)
+        self._rested = 0
 
     def consider(self, column: Array, code: Array) -> int | None:
         """Adopt a column as an atom when it is badly expressed; the index of the replaced atom, or None."""
+        self._rested += 1
+        vacant = np.flatnonzero(~self.atoms.any(axis=0))
+        if not len(vacant) and self._rested < _REST:
+            return None
         rest = column - self.atoms @ code
         if float(rest @ rest) < _UNEXPRESSED * max(float(column @ column), 1e-12):
             return None
+        # Use for each replacement survived, so that a young atom is not taken for a useless one.
         self._age += 1.0
-        use = np.diag(self._codes)
-        free = np.flatnonzero((use <= _UNUSED) & (self.atoms.sum(axis=0) == 0))
-        # The youngest atoms have had no time to be used.
-        chosen = int(free[0]) if len(free) else int(np.argmin(use / np.maximum(self._age, 1.0)))
+        use = np.diag(self._codes) / self._age
+        chosen = int(vacant[0]) if len(vacant) else int(np.argmin(use))
+        self._rested = 0
         self.atoms[:, chosen] = column / max(float(np.linalg.norm(column)), 1e-12)
         self._codes[chosen] = self._codes[:, chosen] = 0.0
         self._cross[:, chosen] = 0.0
