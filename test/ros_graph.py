@@ -20,7 +20,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 
 RELIABLE = QoSProfile(depth=1000)
 LATCHED = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -92,6 +92,13 @@ class Graph:
         """A list that grows by each message of a topic."""
         messages: list = []
         self.node.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def heard(self, kind: type, topic: str) -> list:
+        """A list that grows by each message of a best-effort topic, from now on: its publisher sees us."""
+        messages = self.collect(kind, topic, qos_profile_sensor_data)
+        self.until(lambda: self.node.count_publishers(topic))
+        self.spin(0.5)  # we see it; give it time to see us
         return messages
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile = RELIABLE) -> Any:

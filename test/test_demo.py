@@ -59,3 +59,15 @@ def test_both_people_are_seen_and_their_segments_end(demo):
 def test_the_bag_gives_the_same_final_events(demo, tmp_path, road):
     run(*road, demo / "bag", "--out", tmp_path)
     assert final(tmp_path) == final(demo)
+
+
+def test_composed_finds_the_people_of_a_video_in_one_process(sample_clip, tmp_path):
+    run("motion_seg_ros.nodes.demo", sample_clip, "--composed", "--out", tmp_path)
+    assert {"1", "2"} <= {event.track_id for event in final(tmp_path)}
+
+
+def test_what_cannot_be_played_is_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "motion_seg_ros.nodes.demo", "/nowhere.mp4", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == "demo: /nowhere.mp4 does not exist\n"

@@ -96,6 +96,16 @@ def test_what_is_missing_is_one_clear_error_and_the_node_lives(graph, node, para
     assert graph.interrupt(node) == 0
 
 
+def test_a_corrupt_bag_is_one_clear_error_and_the_node_lives(graph, tmp_path):
+    bag = tmp_path / "corrupt.mcap"
+    bag.write_bytes(b"\x89MCAP0\r\n" + bytes(range(256)) * 40)
+    process = graph.start("source_node", source=bag)
+    graph.until(lambda: "corrupt.mcap" in getattr(graph.diagnostics.get("source_node"), "message", ""))
+    assert graph.state("source_node") == "unconfigured"
+    assert "Traceback" not in graph.log("source_node")
+    assert process.poll() is None
+
+
 def test_a_parameter_of_the_wrong_type_is_one_clear_error(graph):
     process = graph.start("source_node", rate="quick")
     graph.until(lambda: process.poll() is not None)

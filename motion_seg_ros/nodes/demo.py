@@ -185,7 +185,13 @@ class Demo:
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__.splitlines()[0])
-    parser.add_argument("source", help="camera (0, /dev/video0), video, rosbag, .npz, .bvh or .amc")
+    sample = os.environ.get("MOTION_SEG_SAMPLE")
+    parser.add_argument(
+        "source",
+        nargs="?" if sample else None,
+        default=sample,
+        help="camera (0, /dev/video0), video, rosbag, .npz, .bvh or .amc",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder to write to (%(default)s)")
     parser.add_argument("--config", type=Path, help="parameter file, on top of config/motion_seg.yaml")
     parser.add_argument("--model", help="pose model: lite, full, heavy or a .task file")
