@@ -1,7 +1,5 @@
 """The thread between an image subscription and a slow estimator."""
 
-# ruff: noqa: E402 (without ROS everything here is skipped before it is imported)
-
 from __future__ import annotations
 
 import threading
