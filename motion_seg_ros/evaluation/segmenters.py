@@ -1,0 +1,118 @@
+"""TVSH on a recording, in its batch and its streaming form, as a benchmark runs it."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_seg_ros.evaluation.found import Found
+from motion_seg_ros.evaluation.recordings import Recording
+from motion_seg_ros.tvsh.batch import BatchConfig, segment_sequence
+from motion_seg_ros.tvsh.links import KinematicLinks
+from motion_seg_ros.tvsh.resampling import StepResampler
+from motion_seg_ros.tvsh.streaming import Run
+
+# A boundary that is told at most so many seconds from where it comes to lie is the same boundary.
+_SAME_BOUNDARY = 0.5
+
+
+class Segmenter(Protocol):
+    """What of :class:`motion_seg_ros.tvsh.streaming.StreamingSegmenter` is used here."""
+
+    resampler: StepResampler
+    open_runs: list[Run]
+    settled_ids: list[int]
+
+    def update(self, stamp: int, features: NDArray[np.float64], activity: float = ...) -> None:
+        """Take the next frame."""
+
+    def finish(self) -> None:
+        """Settle everything."""
+
+
+def stamp_of(frame: int, fps: float) -> int:
+    """Nanoseconds at which frame number ``frame`` is taken."""
+    return round(frame * 1e9 / fps)
+
+
+def kinematic_links(recording: Recording) -> NDArray[np.float64]:
+    """(T,) links of a whole recording from jumps between its frames."""
+    fps, count = recording.fps, len(recording.data)
+    stamps = [stamp_of(frame, fps) for frame in range(count)]
+    links, judge = np.ones(count), KinematicLinks()
+    for stamp, value in zip(stamps, recording.data, strict=True):
+        for when, link in judge.update(stamp, value):
+            frame = int(np.searchsorted(stamps, when))
+            links[frame] = min(links[frame], link)
+    return links
+
+
+def batch(
+    recording: Recording,
+    clusters: int | None,
+    links: NDArray[np.float64] | None,
+    config: BatchConfig | None = None,
+) -> Found:
+    """Batch TVSH."""
+    result = segment_sequence(recording.data, recording.fps, config, clusters=clusters, links=links)
+    return Found(result.labels)
+
+
+def stream(recording: Recording, segmenter: Segmenter) -> Found:
+    """Feed a segmenter one frame at a time; idle frames have the label -1.
+
+    A frame in which too little was seen is not fed, and has the label of the frame before.
+    """
+    count, fps = len(recording.data), recording.fps
+    ids: list[int] = []
+    settled_at: list[int] = []
+    first_told: dict[int, int] = {}
+    milliseconds = np.zeros(count)
+    for frame in range(count):
+        if recording.usable[frame]:
+            activity = () if recording.activity is None else (float(recording.activity[frame]),)
+            began = time.perf_counter()
+            segmenter.update(stamp_of(frame, fps), recording.data[frame], *activity)
+            milliseconds[frame] = 1e3 * (time.perf_counter() - began)
+            ids += segmenter.settled_ids
+            settled_at += [frame] * len(segmenter.settled_ids)
+            for run in segmenter.open_runs[1:]:
+                first_told.setdefault(run.first, frame)
+    segmenter.finish()
+    ids += segmenter.settled_ids
+    settled_at += [count - 1] * len(segmenter.settled_ids)
+    return _on_frames(recording, segmenter.resampler, ids, settled_at, first_told, milliseconds)
+
+
+def _on_frames(
+    recording: Recording,
+    resampler: StepResampler,
+    ids: list[int],
+    settled_at: list[int],
+    first_told: dict[int, int],
+    milliseconds: NDArray[np.float64],
+) -> Found:
+    """From even steps to frames."""
+    count, fps = len(recording.data), recording.fps
+    if not ids:
+        # Shorter than one step.
+        last = np.full(count, count - 1, np.int64)
+        return Found(np.full(count, -1, np.int32), last, last, milliseconds)
+    # The frame that an unusable frame repeats; the steps begin with the first usable one.
+    seen = np.maximum.accumulate(np.where(recording.usable, np.arange(count), -1))
+    shown = np.where(seen < 0, int(np.argmax(recording.usable)), seen)
+    steps = np.array([(stamp_of(int(f), fps) - resampler.origin) // resampler.period for f in shown])
+    complete = steps < len(ids)
+    steps = np.minimum(steps, len(ids) - 1)
+    labels = np.array(ids, np.int32)[steps]
+    final_at = np.where(complete, np.array(settled_at, np.int64)[steps], count - 1)
+    final_at = np.maximum(final_at, np.arange(count))
+    told_at = final_at.copy()
+    reach = _SAME_BOUNDARY * 1e9 / resampler.period
+    for frame in np.flatnonzero(np.diff(labels)) + 1:
+        near = [at for step, at in first_told.items() if abs(step - steps[frame]) <= reach]
+        told_at[frame] = min([*near, int(final_at[frame])])
+    return Found(labels, final_at, told_at, milliseconds)
