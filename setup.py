@@ -12,11 +12,12 @@ CORE = [
     "opencv-contrib-python>=4.8",
     "onnxruntime>=1.17",
     "flatbuffers>=23.5",
-    "rosbags>=0.10",
+    "rosbags>=0.11",
     "pyyaml>=6",
     "tqdm>=4.60",
-    "threadpoolctl>=3.1",
 ]
+
+EVAL = ["scikit-learn>=1.4", "ruptures>=1.1.9", "claspy>=0.2.7", "stumpy>=1.13"]
 
 setup(
     name="motion_seg_ros",
@@ -34,7 +35,10 @@ setup(
         "gpu": ["onnxruntime-gpu>=1.17"],
         "train": ["torch>=2.4", "tensorboard>=2.14"],
         "llm": ["openai>=1.40", "tenacity>=8.2", "diskcache>=5.6"],
+        # The methods that motion-seg benchmark compares with.
+        "eval": EVAL,
         "dev": [
+            *EVAL,
             "pytest>=7",
             "hypothesis>=6.90",
             "ruff>=0.6",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+from motion import frames
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
 from ros_graph import Graph
+
+from motion_seg_ros.msg import SkeletonArray
+from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 
 
 @pytest.fixture
@@ -104,6 +109,26 @@ def test_a_corrupt_bag_is_one_clear_error_and_the_node_lives(graph, tmp_path):
     assert graph.state("source_node") == "unconfigured"
     assert "Traceback" not in graph.log("source_node")
     assert process.poll() is None
+
+
+def test_a_source_that_is_stopped_by_hand_plays_again_from_the_beginning(graph, tmp_path):
+    clip = tmp_path / "clip.npz"
+    joints = np.array([item.skeletons[0].joints for item in frames([("wave", 20.0)])])
+    names = np.array(JOINT_SETS["smpl22"].joints)
+    np.savez(clip, joints=joints, joint_names=names, labels=np.zeros(600, np.int32), names=["wave"], fps=30.0)
+    process = graph.start("source_node", source=clip)
+    graph.until(lambda: graph.state("source_node") == "active")
+    skeletons = graph.heard(SkeletonArray, "skeletons")
+    graph.until(lambda: skeletons)
+    assert graph.transition("source_node", "deactivate")
+    graph.spin(0.5)
+    count = len(skeletons)
+    graph.spin(0.5)
+    assert len(skeletons) == count
+    assert process.poll() is None
+    assert graph.transition("source_node", "activate")
+    graph.until(lambda: len(skeletons) > count)
+    assert graph.interrupt("source_node") == 0
 
 
 def test_a_parameter_of_the_wrong_type_is_one_clear_error(graph):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
+from cv2.utils import logging
 
 from motion_seg_ros.bags.images import bgr_to_rgb
 from motion_seg_ros.bags.items import Image, Item, Source, SourceError
@@ -47,7 +49,7 @@ class VideoSource(Source):
         self.duration = announced / self.fps if announced > 0 else None
 
     def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
+        capture = _capture(str(self._path), cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise SourceError(f"{self._path} is not a video that can be read, or is cut off at its header")
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
@@ -89,7 +91,7 @@ class CameraSource(Source):
     def __init__(self, device: str, clock: Callable[[], int]) -> None:
         super().__init__(device)
         self._clock = clock
-        self._capture = cv2.VideoCapture(int(device) if device.isdecimal() else device)
+        self._capture = _capture(int(device) if device.isdecimal() else device)
         if not self._capture.isOpened():
             raise SourceError(
                 f"camera {device} cannot be opened: it is not there, in use, or not allowed (group 'video')"
@@ -113,3 +115,13 @@ class CameraSource(Source):
                 yield last, Image(bgr_to_rgb(bgr), CAMERA_FRAME)
         finally:
             self._capture.release()
+
+
+def _capture(*what: Any) -> cv2.VideoCapture:
+    """A capture whose failure OpenCV does not comment on stderr: a SourceError says it."""
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.VideoCapture(*what)
+    finally:
+        logging.setLogLevel(level)

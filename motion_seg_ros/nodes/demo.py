@@ -137,19 +137,17 @@ class Demo:
         rclpy.shutdown()
 
     def summary(self) -> str:
-        """Measured facts of the run, from /diagnostics."""
+        """What was found, and measured facts of the run from /diagnostics."""
         lines = [self._transcript.summary()]
-        for name, wanted in (
-            (
-                "pose_node",
-                ("frames received", "frames dropped", "rate (Hz)", "image stamp to skeletons p50 (ms)"),
-            ),
-            ("tvsh_node", ("frames received", "stamp to event p50 (ms)", "stamp to event p95 (ms)")),
-        ):
+        for name, latency in (("pose_node", "image stamp to skeletons"), ("tvsh_node", "stamp to event")):
             facts = self._diagnosed.get(name, {})
-            found = [f"{key} {facts[key]}" for key in wanted if key in facts]
-            if found:
-                lines.append(f"{name}: " + ", ".join(found))
+            if f"{latency} p50 (ms)" not in facts:
+                continue
+            received, dropped = facts["frames received"], facts.get("frames dropped", "0")
+            p50, p95 = (facts[f"{latency} {share} (ms)"] for share in ("p50", "p95"))
+            lines.append(
+                f"{name}: {received} frames, {dropped} dropped; {latency} {p50} ms (p50), {p95} ms (p95)"
+            )
         return "\n".join(lines)
 
     def _show(self, event: SegmentEvent) -> None:

@@ -98,6 +98,11 @@ class ManagedNode(LifecycleNode):
         """Whether the node has done all it was started for, so that its process may end."""
         return False
 
+    @property
+    def failed(self) -> bool:
+        """Whether the node has finished by an error that its process should report."""
+        return False
+
     # -- parameters -------------------------------------------------------------------------------
 
     def settings(self, kind: type[parameters.Settings]) -> parameters.Settings:
@@ -132,6 +137,7 @@ class ManagedNode(LifecycleNode):
 
     def stop(self) -> None:
         """Go down in order from whatever state; nothing to do for a node that was shut down already."""
+        self.publish_diagnostics()  # the last word on this run
         if self._state == "active":
             self.trigger_deactivate()
         if self._state == "inactive":

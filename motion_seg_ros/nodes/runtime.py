@@ -54,11 +54,12 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
     for node in nodes:
         drain(executor, node)
         node.stop()
+    failed = any(node.failed for node in nodes)
     for node in nodes:
         node.destroy_node()
     executor.shutdown()
     rclpy.shutdown()
-    return 0
+    return int(failed)
 
 
 def drain(executor: SingleThreadedExecutor, node: ManagedNode) -> None:

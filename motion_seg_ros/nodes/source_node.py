@@ -119,6 +119,10 @@ class SourceNode(ManagedNode):
         return self._ended.is_set()
 
     @property
+    def failed(self) -> bool:
+        return bool(self._failed)
+
+    @property
     def replaying(self) -> bool:
         """Whether recorded stamps are kept: waiting for the consumers then changes only the pace."""
         return self._settings.clock
@@ -142,7 +146,8 @@ class SourceNode(ManagedNode):
             self.get_logger().warning(self._source.problem)
         for publisher in self._topics.values():
             publisher.wait_for_all_acked(timeout=ACKNOWLEDGE)
-        self._ended.set()
+        if not self._stopping.is_set():
+            self._ended.set()
 
     def _wait_for_subscribers(self) -> None:
         end = time.monotonic() + PATIENCE_S
@@ -155,19 +160,17 @@ class SourceNode(ManagedNode):
                 return
 
     def _play_items(self) -> None:
-        shift = None  # added to recorded stamps
-        began = time.monotonic()
-        first = 0
+        live = self._source.live
+        began = first = shift = None
         for stamp, item in self._source:
-            if shift is None:
-                first = stamp
-                keep = self._settings.clock or self._source.live
-                shift = 0 if keep else self.get_clock().now().nanoseconds - first
+            if began is None or first is None or shift is None:
+                began, first = time.monotonic(), stamp
+                shift = 0 if live or self.replaying else self.get_clock().now().nanoseconds - first
             due = began + (stamp - first) / 1e9 / self._settings.rate
-            pause = 0.0 if self._source.live else max(0.0, due - time.monotonic())
-            if self._stopping.wait(pause):
+            if self._stopping.wait(0.0 if live else max(0.0, due - time.monotonic())):
                 return
-            if not self.replaying and isinstance(item, Image) and time.monotonic() - due > LATE_S:
+            late = time.monotonic() - due > LATE_S
+            if late and isinstance(item, Image) and not (live or self.replaying):
                 self.monitor.count("late images skipped")
                 continue
             self._publish(stamp + shift, item)
