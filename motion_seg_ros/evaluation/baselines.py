@@ -51,8 +51,9 @@ def equal_pieces(data: Array, fps: float, clusters: int | None) -> Found:
 def tsc(data: Array, fps: float, clusters: int | None) -> Found:
     """Temporal Subspace Clustering (Li, Li and Fu, ICCV 2015): the embedding with all links 1, and
     normalised cuts of the cosines of the codes."""
+    number = _known(clusters)
     _, codes = embed(signed_columns(data), np.ones(len(data)), TSC, seed=SEED)
-    return _cut(cosine_affinity(codes), _known(clusters))
+    return _cut(cosine_affinity(codes), number)
 
 
 def spectral_window(data: Array, fps: float, clusters: int | None) -> Found:

@@ -79,6 +79,8 @@ class BatchResult:
 
 # So little affinity is between all frames, that every frame has a neighbour.
 _CONNECTED = 1e-6
+# Smaller differences of an eigenvalue from 1 are rounding, or mean no more than this one.
+_LEAST_LEAK = 1e-3
 # A chain never takes a link for more certain than this.
 _DOUBT = 0.02
 # Seconds over which frames repeat one another as evidence.
@@ -119,6 +121,10 @@ def segment_sequence(
         raise ValueError(f"links must be ({count},) values in 0..1")
     columns = sequence_columns(data, fps, config)
     joined = np.ones(count) if links is None else links
+    if not columns.any():
+        # Nothing ever changes: one motion.
+        still = np.zeros(count, np.int32)
+        return BatchResult(still, (still,), np.zeros((config.atoms, count)), np.ones((count, count)))
     _, first = embed(columns, joined, config, seed=config.seed)
     codes = first
     affinity = constrained_affinity(codes, fps, config, links)
@@ -183,10 +189,16 @@ def pulled_codes(codes: Array, labels: Labels, links: Array, fps: float, config:
 
 
 def estimate_clusters(affinity: Array, most: int) -> int:
-    """The number of motions: where the eigenvalues of the normalised affinity fall most, relatively."""
+    """The number of motions in 1..most: where the eigenvalues fall away from 1 by the largest factor.
+
+    An eigenvalue near 1 stands for a group that hardly leaks into others; the first is always 1. Where not
+    even the second is above one half there is one group.
+    """
     values, _ = leading_vectors(normalised(affinity), most + 1)
-    gaps = values[:-1] - values[1:]
-    return int(np.argmax(gaps / np.maximum(1.0 - values[1:], 1e-6))) + 1
+    if len(values) < 3 or values[1] < 0.5:
+        return 1
+    leak = np.maximum(1.0 - values[1:], _LEAST_LEAK)
+    return int(np.argmax(leak[1:] / leak[:-1])) + 2
 
 
 def _cluster(affinity: Array, number: int, fps: float, config: BatchConfig, links: Array) -> Labels:

@@ -94,10 +94,13 @@ def chain_labels(costs: Array, stay: Array, switch: Array) -> Labels:
     origins = np.zeros(costs.shape, np.int32)
     keep = np.arange(costs.shape[1], dtype=np.int32)
     for t in range(1, len(costs)):
-        cheapest = int(total.argmin())
-        changed = total[cheapest] + switch[t] < total + stay[t]
-        origins[t] = np.where(changed, cheapest, keep)
-        total = np.where(changed, total[cheapest] + switch[t], total + stay[t]) + costs[t]
+        # The cheapest label before, other than one's own.
+        order = np.argsort(total, kind="stable")
+        other = np.where(keep == order[0], order[min(1, len(order) - 1)], order[0]).astype(np.int32)
+        change = np.where(other == keep, np.inf, total[other] + switch[t])
+        changed = change < total + stay[t]
+        origins[t] = np.where(changed, other, keep)
+        total = np.where(changed, change, total + stay[t]) + costs[t]
     labels = np.empty(len(costs), np.int32)
     label = int(total.argmin())
     for t in range(len(costs) - 1, -1, -1):
