@@ -7,10 +7,19 @@ The same skeletons give the same final events, at any rate.
 
 import os
 from pathlib import Path
+from signal import SIGINT
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
+from launch.events import matches_action
+from launch.events.process import SignalProcess
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -71,11 +80,14 @@ def nodes(context: LaunchContext) -> list[Node]:
         "clock": True,
         "subscribers": 2,  # what is next in the chain, and the recorder
     }
-    started = [
-        node("tvsh_node", {}),
-        node("record_node", {"out": ParameterValue(given["out"], value_type=str)}),
-        node("source_node", playing, on_exit=Shutdown(reason="the bag is at its end")),
-    ]
+    # Each stops when those before it have ended, so that nothing on its way is lost; the recorder stops last.
+    tvsh = node("tvsh_node", {}, on_exit=Shutdown(reason="the bag is transcribed"))
+    chain = [tvsh]
     if bag.has_images:
-        started.append(node("pose_node", {}))
-    return started
+        chain.insert(0, node("pose_node", {}, on_exit=interrupt(tvsh)))
+    source = node("source_node", playing, on_exit=interrupt(chain[0]))
+    return [node("record_node", {"out": ParameterValue(given["out"], value_type=str)}), *chain, source]
+
+
+def interrupt(action: Node) -> EmitEvent:
+    return EmitEvent(event=SignalProcess(signal_number=SIGINT, process_matcher=matches_action(action)))

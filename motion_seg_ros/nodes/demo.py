@@ -26,9 +26,9 @@ from ..tvsh.events import SegmentEvent
 from ..tvsh.transcript import Transcript
 from .files import config_file
 from .record_node import RecordNode
-from .runtime import stop_on_signals
+from .runtime import REST_S, stop_on_signals
 
-STOP_S = 5.0
+STOP_S = 5.0  # for a child to end when somebody waits for it
 
 
 class DemoError(Exception):
@@ -69,16 +69,18 @@ class Demo:
         self._children: list[Child] = []
         self._diagnosed: dict[str, dict[str, str]] = {}
         self._failure = ""
+        self._ready = False
         self._transcript = Transcript()
-        keep_stamps = source.kind == "bag"
+        # A bag keeps its stamps; at another speed, time itself must go faster or slower.
+        replaying = source.kind == "bag" or options.rate != 1.0
         shared = [
             *("--params-file", str(config_file("motion_seg.yaml"))),
             *(("--params-file", str(options.config)) if options.config else ()),
             *("--params-file", str(config_file("replay.yaml"))),
-            *("-p", f"use_sim_time:={str(keep_stamps).lower()}"),
+            *("-p", f"use_sim_time:={str(replaying).lower()}"),
         ]
         rclpy.init(
-            args=["--ros-args", *shared, "-p", f"out:={options.out}"],
+            args=["--ros-args", *shared, "-p", f"out:='{options.out}'", "--log-level", "record_node:=warn"],
             signal_handler_options=SignalHandlerOptions.NO,
         )
         self._recorder = RecordNode(on_event=self._show)
@@ -89,7 +91,7 @@ class Demo:
         playing = {
             "source": f"'{options.source}'",  # quoted, for a camera is named by a number
             "rate": options.rate,
-            "clock": str(keep_stamps).lower(),
+            "clock": str(replaying).lower(),
             "from_images": str(options.from_images).lower(),
             "subscribers": 2,  # the next in the chain, and the recorder
         }
@@ -101,7 +103,7 @@ class Demo:
 
     def run(self) -> None:
         """Start everything, play the source to its end or until a signal."""
-        began = time.monotonic()
+        self._began = time.monotonic()
         self._recorder.start()
         if self._options.composed:
             names = ["composed"]
@@ -113,13 +115,11 @@ class Demo:
             extra = self._source_arguments if name in ("source_node", "composed") else []
             log = self._options.out / "log" / f"{name}.log"
             self._children.append(Child(name, [*self._shared, *extra], log))
-        playing = False
         while self._children[0].running and not self._stopping.is_set():
             self._executor.spin_once(timeout_sec=0.1)
             self._check()
-            if not playing and self._recorder.monitor.received:
-                playing = True
-                print(f"ready in {time.monotonic() - began:.1f} s; playing {self._source.name}\n", flush=True)
+            if self._recorder.monitor.received:
+                self._say_ready()
         self._check()
 
     def stop(self) -> None:
@@ -150,7 +150,14 @@ class Demo:
             )
         return "\n".join(lines)
 
+    def _say_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            seconds = time.monotonic() - self._began
+            print(f"ready in {seconds:.1f} s; playing {self._source.name}\n", flush=True)
+
     def _show(self, event: SegmentEvent) -> None:
+        self._say_ready()
         line = self._transcript.line(event)
         if line:
             print(line, flush=True)
@@ -176,7 +183,7 @@ class Demo:
         if not child.running:
             return
         child.process.send_signal(number)
-        end = time.monotonic() + STOP_S
+        end = time.monotonic() + (STOP_S if self._stopping.is_set() else REST_S)
         while child.running and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.05)
 

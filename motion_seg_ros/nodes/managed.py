@@ -94,6 +94,11 @@ class ManagedNode(LifecycleNode):
         return True
 
     @property
+    def fed(self) -> bool:
+        """Whether somebody still publishes what the node listens to."""
+        return True
+
+    @property
     def finished(self) -> bool:
         """Whether the node has done all it was started for, so that its process may end."""
         return False

@@ -20,7 +20,8 @@ from rclpy.signals import SignalHandlerOptions
 from .managed import ManagedNode
 
 POLL_S = 0.1
-DRAIN_S = 1.5  # at most this long is spent on what arrived before the end was asked for
+DRAIN_S = 1.5  # at most this long is spent on what still comes when the end was asked for
+REST_S = 60.0  # and this long on a rest that is known to be the last
 
 
 def stop_on_signals() -> threading.Event:
@@ -63,10 +64,13 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
 
 
 def drain(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
-    """Spin until nothing more has arrived for two polls and the node has worked off what did."""
-    end = time.monotonic() + DRAIN_S
+    """Spin until nothing more has arrived for two polls and the node has worked off what did.
+
+    A node that is still fed gets ``DRAIN_S``; one whose feeders are gone gets the time that the rest takes.
+    """
+    began = time.monotonic()
     quiet = 0
-    while quiet < 2 and time.monotonic() < end:
+    while quiet < 2 and time.monotonic() - began < (DRAIN_S if node.fed else REST_S):
         before = node.monitor.received
         executor.spin_once(timeout_sec=POLL_S / 2)
         quiet = quiet + 1 if node.drained and node.monitor.received == before else 0

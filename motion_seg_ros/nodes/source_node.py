@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rosgraph_msgs.msg import Clock
+from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import String
@@ -29,6 +30,7 @@ from .runtime import run
 
 ACKNOWLEDGE = Duration(seconds=1.0)
 LATE_S = 0.1  # as a camera does, a video played live skips images it is too late for
+CLOCK_PERIOD_S = 0.01  # every node works on every message of /clock
 PATIENCE_S = 30.0  # how long to wait for subscribers before playing without them
 
 
@@ -50,7 +52,7 @@ class SourceSettings:
         0, "Scale wider images down to this many pixels; 0 keeps them.", low=0, high=8192
     )
     clock: bool = setting(
-        False, "Keep the recorded stamps and publish /clock; else stamp as if it happened now."
+        False, "Publish /clock, and keep the stamps of a bag; else stamp as if it happened now."
     )
     subscribers: int = setting(0, "Wait for this many subscribers before playing.", low=0, high=100)
 
@@ -75,6 +77,7 @@ class SourceNode(ManagedNode):
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._failed = ""
+        self._clock_told = float("-inf")
 
     def configure(self) -> None:
         settings = self._settings = self.settings(SourceSettings)
@@ -99,7 +102,7 @@ class SourceNode(ManagedNode):
         if self._source.has_labels:
             self._topics[Label] = self._advertise(String, "label", EVENTS_QOS)
         if settings.clock:
-            self._clock_topic = self._advertise(Clock, "/clock", QoSProfile(depth=10))
+            self._clock_topic = self._advertise(ClockMessage, "/clock", QoSProfile(depth=10))
 
     def activate(self) -> None:
         self._stopping.clear()
@@ -124,7 +127,7 @@ class SourceNode(ManagedNode):
 
     @property
     def replaying(self) -> bool:
-        """Whether recorded stamps are kept: waiting for the consumers then changes only the pace."""
+        """Whether time is what we publish: waiting for the consumers then changes only the pace."""
         return self._settings.clock
 
     def condition(self) -> tuple[bytes, str]:
@@ -165,7 +168,9 @@ class SourceNode(ManagedNode):
         for stamp, item in self._source:
             if began is None or first is None or shift is None:
                 began, first = time.monotonic(), stamp
-                shift = 0 if live or self.replaying else self.get_clock().now().nanoseconds - first
+                # The files of cameras and motion begin at 0, which no header should say.
+                recorded = live or (self.replaying and self._source.kind == "bag")
+                shift = 0 if recorded else Clock(clock_type=ClockType.SYSTEM_TIME).now().nanoseconds - first
             due = began + (stamp - first) / 1e9 / self._settings.rate
             if self._stopping.wait(0.0 if live else max(0.0, due - time.monotonic())):
                 return
@@ -178,8 +183,9 @@ class SourceNode(ManagedNode):
 
     def _publish(self, stamp: int, item: Item) -> None:
         self.monitor.arrived()
-        if self._settings.clock:
-            self._clock_topic.publish(Clock(clock=ns_to_time(stamp, TYPES)))
+        if self._settings.clock and time.monotonic() - self._clock_told > CLOCK_PERIOD_S:
+            self._clock_told = time.monotonic()
+            self._clock_topic.publish(ClockMessage(clock=ns_to_time(stamp, TYPES)))
         if isinstance(item, Image):
             self._publish_image(stamp, Image(shrink(item.rgb, self._settings.image_width), item.frame_id))
         elif isinstance(item, SkeletonFrame):

@@ -69,6 +69,10 @@ class TvshNode(ManagedNode):
         for publisher in (self._events, self._segments, self._captions):
             self.destroy_lifecycle_publisher(publisher)
 
+    @property
+    def fed(self) -> bool:
+        return self.count_publishers("skeletons") > 0
+
     def condition(self) -> tuple[bytes, str]:
         self.monitor.state(self._transcriber.health)
         age = self.monitor.age()
