@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import runpy
 import stat
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
@@ -19,22 +24,17 @@ MANIFEST = ElementTree.parse(REPOSITORY / "package.xml").getroot()
 CMAKE = (REPOSITORY / "CMakeLists.txt").read_text()
 
 
-def keywords() -> dict[str, object]:
-    """The arguments of setup() in setup.py, where literal; names are replaced by what they stand for."""
-    tree = ast.parse((REPOSITORY / "setup.py").read_text())
-    names: dict[str, object] = {}
-    found: dict[str, object] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            names[node.targets[0].id] = ast.literal_eval(node.value)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setup":
-            for keyword in node.keywords:
-                assert keyword.arg is not None
-                if isinstance(keyword.value, ast.Name):
-                    found[keyword.arg] = names[keyword.value.id]
-                elif not any(isinstance(part, ast.Call) for part in ast.walk(keyword.value)):
-                    found[keyword.arg] = ast.literal_eval(keyword.value)
-    return found
+@cache
+def keywords() -> dict[str, Any]:
+    """What setup.py gives to setup()."""
+    before = Path.cwd()
+    os.chdir(REPOSITORY)  # setup.py names files from there
+    try:
+        with mock.patch("setuptools.setup") as setup:
+            runpy.run_path("setup.py")
+    finally:
+        os.chdir(before)
+    return dict(setup.call_args.kwargs)
 
 
 def executables() -> dict[str, str]:
