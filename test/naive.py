@@ -52,8 +52,8 @@ def run_cost(codes, floor):
     return len(codes) * np.log(spread + floor)
 
 
-def cheapest_division(settled, codes, penalty, floor, shortest, newest):
-    """The best boundaries by trying all of them; (cost, cuts)."""
+def cheapest_division(settled, codes, penalty, floor, shortest, newest, evidence=()):
+    """The best boundaries by trying all; (cost, cuts). ``evidence``: (first, penalties of a gap's steps)."""
     best = (np.inf, ())
     count = len(codes)
     places = range(0 if len(settled) else 1, count)
@@ -65,6 +65,11 @@ def cheapest_division(settled, codes, penalty, floor, shortest, newest):
                 continue
             every = np.vstack((settled, codes))
             cost = number * penalty + sum(run_cost(every[a:b], floor) for a, b in itertools.pairwise(borders))
+            for first, penalties in evidence:
+                inside = [cut for cut in (-len(settled), *cuts) if first <= cut < first + len(penalties)]
+                # A gap in which the settled run began has had its boundary.
+                if inside and inside[0] in cuts:
+                    cost += penalties[inside[0] - first]
             best = min(best, (cost, cuts))
     return best
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import cheapest_division, run_cost
 
-from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
+from motion_seg_ros.tvsh.partition import GapEvidence, RunStatistics, best_boundaries
 
 
 def statistics(codes):
@@ -44,3 +44,31 @@ def test_gain_is_what_the_boundary_saves():
     cuts, gains = best_boundaries(statistics(codes[:4]), codes[4:], np.full(12, 3.0), 0.1, 3, 2)
     assert cuts == [4]
     assert gains[0] == pytest.approx(run_cost(codes, 0.1) - 2 * run_cost(codes[:8], 0.1) - 3.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    settled=st.integers(1, 4),
+    count=st.integers(1, 8),
+    shortest=st.integers(1, 3),
+    gaps=st.lists(st.tuples(st.integers(-6, 9), st.integers(1, 6), st.sampled_from([-4.0, 3.0])), max_size=4),
+)
+def test_evidence_of_gaps_counts_once_a_gap(seed, settled, count, shortest, gaps):
+    rng = np.random.default_rng(seed)
+    codes = rng.standard_normal((settled + count, 2))
+    head, tail = codes[:settled], codes[settled:]
+    given_gaps = [(first, penalty * rng.random(length)) for first, length, penalty in gaps]
+    cuts, gains = best_boundaries(
+        statistics(head),
+        tail,
+        np.full(count, 1.0),
+        0.1,
+        shortest,
+        1,
+        [GapEvidence(first, penalties) for first, penalties in given_gaps],
+    )
+    cost, expected = cheapest_division(head, tail, 1.0, 0.1, shortest, 1, given_gaps)
+    assert tuple(cuts) == expected
+    assert np.isfinite(cost)
+    assert len(gains) == len(cuts)

@@ -129,11 +129,11 @@ class Recogniser:
             del self._measured[key]
             self._measured[key] = self._measure(known[key].points)
 
-    def match(self, points: Array, *extra: Prototype) -> tuple[int, float]:
+    def match(self, points: Array, *extra: Prototype, other_than: int = -1) -> tuple[int, float]:
         """The motion of a run with those points, and its confidence: (-1, 0.0) if none is near.
 
-        ``extra`` prototypes are compared without being remembered. The confidence falls from 1 at
-        distance 0 to 0.5 at the threshold.
+        The motion ``other_than`` is left out. ``extra`` prototypes are compared without being
+        remembered. The confidence falls from 1 at distance 0 to 0.5 at the threshold.
         """
         known = self._memory.prototypes
         for key in known.keys() - self._measured.keys():
@@ -141,9 +141,13 @@ class Recogniser:
         run = self._measure(points)
         nearest, motion_id = self._threshold, -1
         for key, prototype in known.items():
+            if prototype.motion_id == other_than:
+                continue
             if (distance := run.distance(self._measured[key])) < nearest:
                 nearest, motion_id = distance, prototype.motion_id
         for prototype in extra:
+            if prototype.motion_id == other_than:
+                continue
             if (distance := run.distance(self._measure(prototype.points))) < nearest:
                 nearest, motion_id = distance, prototype.motion_id
         return motion_id, 0.0 if motion_id < 0 else 1.0 - nearest / self._threshold / 2.0

@@ -1,11 +1,15 @@
 """Where a stream of codes divides into runs: exact dynamic programming inside the lag.
 
 A run of n steps costs n log(v + floor), v its mean squared distance to its own mean (the likelihood
-of a round Gaussian of its own width), and every boundary costs a penalty. Only boundaries
-inside the lag are open; what is older is settled, so that one update costs the same at any length.
+of a round Gaussian of its own width), and every boundary costs a penalty. Evidence that some boundary lies
+in a gap counts once, however many lie in it. Only boundaries inside the lag are open; what is older is
+settled, so that one update costs the same at any length.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +31,29 @@ class RunStatistics:
         self.square += float(code @ code)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GapEvidence:
+    """What is known about a gap of time.
+
+    Attributes
+    ----------
+    first : the gap's boundaries lie just before the open steps from here; negative when the gap
+        begins before the open steps.
+    penalties : (n,) cost of the gap's first boundary at each of its n steps; below 0 where one is expected.
+    """
+
+    first: int
+    penalties: Array
+
+
 def best_boundaries(
-    run: RunStatistics, codes: Array, penalties: Array, floor: float, shortest: int, newest: int
+    run: RunStatistics,
+    codes: Array,
+    penalties: Array,
+    floor: float,
+    shortest: int,
+    newest: int,
+    evidence: Sequence[GapEvidence] = (),
 ) -> tuple[list[int], Array]:
     """The cheapest division of the settled run followed by the open codes.
 
@@ -39,6 +64,7 @@ def best_boundaries(
     penalties : (m,) cost of a boundary just before each open step.
     floor : added to every variance.
     shortest, newest : least number of steps of a run, and of the run that is still open.
+    evidence : about gaps that may overlap.
 
     Returns
     -------
@@ -63,6 +89,15 @@ def best_boundaries(
     joined = run.total + sums
     energy = run.square + squares - (joined**2).sum(axis=1) / total
     whole = total * np.log(np.maximum(energy, 0.0) / total + floor)
+
+    # The first boundary of a gap ends a run that began before the gap; only that one pays.
+    for gap in evidence:
+        first = min(max(gap.first, 0), count)
+        last = max(first, min(gap.first + len(gap.penalties), count))
+        penalty = gap.penalties[first - gap.first : last - gap.first]
+        cost[:first, first:last] += penalty
+        if -run.count < gap.first:
+            whole[first:last] += penalty
 
     best, origin = whole.copy(), np.full(count + 1, -1)
     # The oldest run may not end before it has the least length.

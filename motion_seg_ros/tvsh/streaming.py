@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.settings import setting
 from motion_seg_ros.tvsh.admm import EmbeddingConfig
+from motion_seg_ros.tvsh.answers import Answers
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
 from motion_seg_ros.tvsh.incremental import FixedLagCodes
 from motion_seg_ros.tvsh.links import KinematicLinks
@@ -45,6 +46,13 @@ class SegmenterConfig(EmbeddingConfig):
     recurrence: float = setting(0.65, "Distance below which two runs show one motion", low=0.0, high=5.0)
     idle: float = setting(
         0.2, "Mean limb speed (body sizes a second) below which a person is idle", low=0.0, high=10.0
+    )
+    deadline: float = setting(1.2, "Seconds within which an answer about motions counts", low=0.0, high=10.0)
+    answer_weight: float = setting(
+        8.0,
+        "Evidence (nats) of a boundary that one nat of log odds of an answer is worth",
+        low=0.0,
+        high=100.0,
     )
     motions: int = setting(128, "Most remembered runs", low=1, high=4096)
 
@@ -125,6 +133,10 @@ class StreamingSegmenter:
         self._kinematics = KinematicLinks()
         # Links of the open steps to the step before, where they are not 1.
         self._links: dict[int, float] = {}
+        self._answers = Answers(self.resampler.period, round(config.deadline * rate))
+        self._answered = False
+        self.ignored_answers = 0
+        self._newest_stamp: int | None = None
         self._steps = 0
         self.settled = 0
         self._cuts: list[int] = []
@@ -146,22 +158,63 @@ class StreamingSegmenter:
         activity : in the unit of the setting ``idle``; without it nothing is idle.
         """
         self.closed, self.settled_ids = [], []
+        self._newest_stamp = stamp
         for time, link in self._kinematics.update(stamp, features):
             step = round((time - self.resampler.origin) / self.resampler.period)
             if step >= self.settled:
                 self._links[step] = min(link, self._links.get(step, 1.0))
-        for value in self.resampler.update(stamp, np.append(features, activity)):
+        steps = self.resampler.update(stamp, np.append(features, activity))
+        for value in steps:
             self._activity.append(float(value[-1]))
             self._step(self._whitening.project(value[:-1]))
             if len(self._points) > self._lag:
                 self._settle()
+        if steps or self._answered:
+            self._foresee()
             self._describe()
         if not self.open_runs:
             self.open_runs = [self._run]
 
+    def answer(self, first: int, second: int, same_probability: float) -> bool:
+        """Take an answer to the question whether two moments show the same motion.
+
+        Answers are independent evidence and add up, so that the order in which they come does not matter and
+        contradictory ones cancel. An answer takes effect on what is settled at one fixed age of its later
+        moment, ``deadline``: one that comes late gives the same result as one that comes at once. On
+        ``open_runs`` it acts with the next step.
+
+        Parameters
+        ----------
+        first, second : stamps of the two moments in nanoseconds, ``first`` before ``second``.
+        same_probability : that no boundary lies between them, judged from this answer alone when both are
+            as likely beforehand: 0.9 for a "same", 0.1 for a "different", of somebody who is right nine times
+            in ten.
+
+        Returns
+        -------
+        Whether the answer counts. One that is later than the deadline, or about a moment outside the
+        stream, changes nothing and is counted in ``ignored_answers``.
+
+        Raises
+        ------
+        ValueError : ``first`` is not before ``second``, or the probability is not in 0..1.
+        """
+        if not first < second:
+            raise ValueError(f"the first moment, {first}, must be before the second, {second}")
+        if not 0.0 <= same_probability <= 1.0:
+            raise ValueError(f"a probability must be in 0..1, not {same_probability}")
+        origin = self.resampler.origin
+        seen = self._newest_stamp is not None and first >= origin and second <= self._newest_stamp
+        if not seen or not self._answers.add(first - origin, second - origin, same_probability, self._steps):
+            self.ignored_answers += 1
+            return False
+        self._answered = True
+        return True
+
     def finish(self) -> None:
         """Settle everything that is open; no frame may follow."""
         self.closed, self.settled_ids = [], []
+        self._foresee()
         while self._points:
             self._settle()
         self._remember()
@@ -182,7 +235,14 @@ class StreamingSegmenter:
             if self._steps % self._hop == 0:
                 self._refresh()
             self._embed(self._whitening.columns(point[None])[0])
+        self._answers.show_due(self._steps)
         self._divide()
+
+    def _foresee(self) -> None:
+        """Let the answers that came early show, in what is not settled."""
+        self._answered = False
+        if self._answers.show_all(self._steps) and self._steps >= self._warmup:
+            self._divide()
 
     def _refresh(self) -> None:
         self._whitening.refresh()
@@ -224,8 +284,9 @@ class StreamingSegmenter:
         for step, link in self._links.items():
             if self.settled <= step < self._steps:
                 penalties[step - self.settled] *= link
+        evidence = self._answers.evidence(self.settled, config.answer_weight)
         self._cuts, gains = best_boundaries(
-            self._statistics, codes, penalties, floor, self._shortest, self._newest
+            self._statistics, codes, penalties, floor, self._shortest, self._newest, evidence
         )
         # Even odds for a boundary that pays for itself exactly.
         self._cut_confidence = [1.0 / (1.0 + math.exp(-max(g, 0.0) / 4.0)) for g in gains]
@@ -244,6 +305,7 @@ class StreamingSegmenter:
         self._run = replace(self._run, last=self.settled + 1)
         self._links.pop(self.settled, None)
         self.settled += 1
+        self._answers.forget(self.settled)
         self.settled_ids.append(self._run.motion_id)
         self._cuts = [cut - 1 for cut in self._cuts]
 
@@ -254,8 +316,9 @@ class StreamingSegmenter:
         self._remember()
         before = self._run
         self._run = Run(self.settled, self.settled, -1, 0.0, confidence)
-        self._name_run()
-        if self._run.motion_id == before.motion_id:
+        apart = self._answers.told_apart(self.settled)
+        self._name_run(before.motion_id if apart else -1)
+        if self._run.motion_id == before.motion_id and not apart:
             # Another phase of the same motion: one run to the outside.
             self._run = before
         else:
@@ -267,12 +330,12 @@ class StreamingSegmenter:
         """What the settled part of the oldest run looks like."""
         return Prototype(self._run.motion_id, self._exemplars.points)
 
-    def _name_run(self) -> None:
+    def _name_run(self, other_than: int = -1) -> None:
         """Decide for good which motion the run shows that begins with the oldest open step."""
         if self._steps < self._warmup:
             return
         end = self._cuts[0] if self._cuts else len(self._points)
-        motion_id, confidence = self._recognise(0, end)
+        motion_id, confidence = self._recognise(0, end, other_than=other_than)
         if motion_id < 0 and confidence == 0.0:
             motion_id, confidence = self._memory.new_id(), 0.5
         self._run = replace(self._run, motion_id=motion_id, confidence=confidence)
@@ -281,13 +344,13 @@ class StreamingSegmenter:
         if self._run.motion_id >= 0:
             self._memory.remember(self._prototype())
 
-    def _recognise(self, begin: int, end: int, *extra: Prototype) -> tuple[int, float]:
+    def _recognise(self, begin: int, end: int, *extra: Prototype, other_than: int = -1) -> tuple[int, float]:
         """Motion id and confidence of open steps: (-1, above 0.5) if idle, (-1, 0.0) if not known."""
         activity = float(np.mean([self._activity[i] for i in range(begin, end)]))
         if activity < self._config.idle:
             return -1, 1.0 - activity / self._config.idle / 2.0
         points = np.array([self._points[i] for i in range(begin, end)])
-        return self._recogniser.match(points, *extra)
+        return self._recogniser.match(points, *extra, other_than=other_than)
 
     def _describe(self) -> None:
         """Set ``open_runs`` from the present boundaries."""
@@ -301,8 +364,10 @@ class StreamingSegmenter:
             run = replace(run, motion_id=motion_id, confidence=confidence)
         self.open_runs = [run]
         for begin, end, trust in zip(borders, borders[1:], self._cut_confidence, strict=False):
-            motion_id, confidence = self._recognise(begin, end, *extra)
-            if motion_id >= 0 and motion_id == self.open_runs[-1].motion_id:
+            before = self.open_runs[-1].motion_id
+            apart = self._answers.told_apart(self.settled + begin)
+            motion_id, confidence = self._recognise(begin, end, *extra, other_than=before if apart else -1)
+            if motion_id >= 0 and motion_id == before:
                 self.open_runs[-1] = replace(self.open_runs[-1], last=self.settled + end)
             else:
                 run = Run(self.settled + begin, self.settled + end, motion_id, confidence, trust)

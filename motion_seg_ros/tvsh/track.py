@@ -70,6 +70,10 @@ class TrackTranscript:
             self._stamps.popleft()
         return events
 
+    def answer(self, first: int, second: int, same_probability: float) -> bool:
+        """As :meth:`StreamingSegmenter.answer`."""
+        return self._segmenter.answer(first, second, same_probability)
+
     def finish(self, stamp: int, frame_id: str) -> list[SegmentEvent]:
         """End everything at the last frame seen; ``stamp`` is that of the frame that tells so."""
         self._segmenter.finish()

@@ -45,6 +45,7 @@ class Health:
     unusable : skeletons of which too little was seen.
     tracks : tracks begun; live : tracks open now.
     segments : segments ended for good.
+    answers : answers that counted; late_answers : those that came too late, or about nobody seen then.
     """
 
     frames: int = 0
@@ -55,6 +56,8 @@ class Health:
     tracks: int = 0
     live: int = 0
     segments: int = 0
+    answers: int = 0
+    late_answers: int = 0
 
 
 @dataclass(slots=True)
@@ -111,6 +114,18 @@ class Transcriber:
         for track_id, (joint_set, joints, confidence) in people.items():
             events += self._see(track_id, joint_set, joints, confidence)
         return self._record(events)
+
+    def answer(self, track_id: str, first: int, second: int, same_probability: float) -> bool:
+        """Take an answer to the question whether a person does the same at two moments.
+
+        See :meth:`motion_seg_ros.tvsh.streaming.StreamingSegmenter.answer`; a track that is over takes none.
+        What changes is told with the next frame.
+        """
+        live = self._live.get(track_id)
+        counts = live is not None and live.transcript.answer(first, second, same_probability)
+        self.health.answers += counts
+        self.health.late_answers += not counts
+        return counts
 
     def close(self) -> list[SegmentEvent]:
         """End everything that is open; a frame that comes later begins anew."""
