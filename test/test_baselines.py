@@ -37,7 +37,8 @@ def test_equal_pieces() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("tsc", 0.9), ("spectral", 0.9), ("ward", 0.95), ("ruptures", 0.95)]
+    ("name", "least"),
+    [("tsc", 0.9), ("self-expressive", 0.9), ("spectral", 0.9), ("ward", 0.95), ("ruptures", 0.95)],
 )
 def test_batch_peers_find_blocks(name: str, least: float) -> None:
     data, truth = motions([40, 55, 45], [0, 1, 2])

@@ -12,15 +12,17 @@ from test_baselines import motions
 
 from motion_seg_ros.evaluation.metrics import score
 from motion_seg_ros.tvsh import clustering
+from motion_seg_ros.tvsh.agglomeration import agglomerate, runs_between
 from motion_seg_ros.tvsh.batch import (
     BatchConfig,
     constrained_affinity,
     estimate_clusters,
+    measured,
     pulled_codes,
     segment_sequence,
-    sequence_columns,
 )
-from motion_seg_ros.tvsh.sequence_metric import moment_scatter, moving_mean, whiten
+from motion_seg_ros.tvsh.self_expressive import self_expressive_codes
+from motion_seg_ros.tvsh.sequence_metric import moment_scatter, moving_mean, signed_columns, whiten
 
 FPS = 10.0
 CONFIG = BatchConfig(atoms=20)
@@ -103,12 +105,44 @@ def test_affinity_is_the_sum_of_its_definition() -> None:
     assert constrained_affinity(codes, FPS, config, None) == pytest.approx(norm(affinity), rel=1e-3, abs=1e-6)
 
 
+def test_agglomeration_joins_what_moves_alike() -> None:
+    data, truth = motions([30, 40, 30, 40, 50], [0, 1, 0, 2, 1])
+    told = np.concatenate(([False], np.diff(truth) != 0))
+    assert score(truth, agglomerate(data, runs_between(told), told, 3, 4.0), FPS).acc == 1.0
+    # More runs than there are boundaries do no harm; fewer than asked for cannot be more.
+    finer = told.copy()
+    finer[::10] = True
+    assert score(truth, agglomerate(data, runs_between(finer), told, 3, 4.0), FPS).acc == 1.0
+    assert len(set(agglomerate(data, runs_between(told), told, 9, 4.0))) == 5
+
+
+def test_agglomeration_follows_ward() -> None:
+    """Each join is the cheapest by the definition, written down naively."""
+    rng = np.random.default_rng(0)
+    points, runs = rng.standard_normal((30, 2)), np.repeat(np.arange(6), 5)
+    told = np.zeros(30, bool)
+    told[15] = True
+    groups = [[run] for run in range(6)]
+
+    def price(a, b):
+        one, two = (points[np.isin(runs, group)] for group in (a, b))
+        far = np.linalg.norm(np.concatenate((one.mean(0) - two.mean(0), one.std(0) - two.std(0)))) ** 2
+        apart = (2 in a and 3 in b) or (3 in a and 2 in b)
+        return far * len(one) * len(two) / (len(one) + len(two)) * (5.0 if apart else 1.0)
+
+    for count in range(5, 0, -1):
+        a, b = min(itertools.combinations(groups, 2), key=lambda pair: price(*pair))
+        groups = [group for group in groups if group not in (a, b)] + [a + b]
+        labels = agglomerate(points, runs, told, count, 5.0)
+        assert {frozenset(runs[labels == label]) for label in set(labels)} == {frozenset(g) for g in groups}
+
+
 def test_pull_is_the_minimum_of_its_definition() -> None:
     rng = np.random.default_rng(0)
     codes = rng.random((3, 20))
     labels, links = np.repeat([0, 1], 10).astype(np.int32), np.ones(20)
     links[5] = 0.0
-    config = replace(CONFIG, feedback=3.0, shortest=0.0)
+    config = replace(CONFIG, feedback=3.0, shortest=0.1)
     unit = codes / np.linalg.norm(codes, axis=0)
     pulled = pulled_codes(codes, labels, links, FPS, config)
     for run in (range(5), range(5, 10), range(10, 20)):
@@ -161,7 +195,7 @@ def test_a_link_of_zero_separates_the_codes() -> None:
     from motion_seg_ros.tvsh.admm import code_sequence, embed
 
     data, _ = motions([40, 40], [0, 1])
-    columns = sequence_columns(data, FPS, CONFIG)
+    columns = signed_columns(measured(data, FPS, CONFIG))
     links = np.ones(80)
     links[40] = 0.0
     atoms, _ = embed(columns, links, CONFIG)
@@ -172,6 +206,21 @@ def test_a_link_of_zero_separates_the_codes() -> None:
     )
     assert np.abs(before[:, :40] - after[:, :40]).max() <= 1e-12
     assert np.abs(before[:, 40:] - after[:, 40:]).max() > 0.01
+
+
+def test_self_expressive_codes_are_a_minimum() -> None:
+    """No feasible step from the solution lowers the objective, written down naively."""
+    rng = np.random.default_rng(0)
+    data = clustering.cosine_affinity(rng.random((3, 12)))[:3]
+    links = rng.random(12)
+    codes = self_expressive_codes(data, links, CONFIG, tolerance=1e-10, iterations=5000)
+    assert (np.diag(codes) == 0).all()
+    assert (codes >= 0).all()
+    least = naive.objective(data, data, codes, links, CONFIG)
+    for _ in range(200):
+        other = np.maximum(codes + 0.01 * rng.standard_normal(codes.shape), 0.0)
+        np.fill_diagonal(other, 0.0)
+        assert naive.objective(data, data, other, links, CONFIG) > least - 1e-9
 
 
 def test_same_input_same_answer() -> None:

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.tvsh.inquiry import Inquiry, even_odds
+
+# Seconds between boundaries that the inquiries expect.
+_TYPICAL_RUN = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatedOracle:
@@ -19,7 +24,7 @@ class SimulatedOracle:
     Attributes
     ----------
     every : a question every so many frames, at least 1.
-    error : probability that an answer is wrong, 0..1.
+    error : probability that an answer is wrong, below one half.
     latency : seconds from a question to its answer.
     seed : of the errors.
     """
@@ -32,71 +37,110 @@ class SimulatedOracle:
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ValueError(f"simulated answers come every 1 frame or more, not {self.every}")
-        if not 0.0 <= self.error <= 1.0:
-            raise ValueError(f"the error rate of simulated answers must be in 0..1, not {self.error}")
+        if not 0.0 <= self.error < 0.5:
+            raise ValueError(f"the error rate of simulated answers must be in [0, 0.5), not {self.error}")
         if not 0.0 <= self.latency < np.inf:
             raise ValueError(f"the latency of simulated answers must be 0 s or more, not {self.latency}")
 
 
 @dataclass(frozen=True, slots=True)
-class Boundary:
-    """A boundary that answers have found.
+class Reply:
+    """An answer to whether two frames show the same motion.
 
     Attributes
     ----------
-    frame : it lies just before this frame.
-    known_at : index of the input frame after which that is known.
+    first, second : indices of the frames.
+    same_probability : what the answer is worth: P(no boundary between them) by it alone, with even odds
+        beforehand.
     """
 
-    frame: int
-    known_at: int
+    first: int
+    second: int
+    same_probability: float
 
 
-def ask(truth: NDArray[np.integer], fps: float, oracle: SimulatedOracle) -> tuple[list[Boundary], int]:
-    """Boundaries by questions about pairs of frames, and how many questions that took.
+@dataclass(slots=True)
+class _Open:
+    inquiry: Inquiry
+    asked: tuple[int, int] | None = None
+    due: int = 0
 
-    Every ``every`` frames the newest frame is compared with the one ``every`` frames before. A "different"
-    has to be confirmed by two of three pairs, each a frame wider, and is then located by bisection. A
-    question is asked when its frames are there and the answer before has come.
+
+class Interview:
+    """Asks a simulated oracle while a sequence goes by, one inquiry for each gap of ``every`` frames.
+
+    An inquiry has one question open at a time; its answer comes ``latency`` after it was asked.
+
+    Parameters
+    ----------
+    truth : (T,) labels; an unknown stretch counts as one motion.
+    fps : frames a second.
+    oracle : who is asked.
+
+    Attributes
+    ----------
+    questions : how many were asked.
     """
-    rng = np.random.default_rng(oracle.seed)
-    wait = round(oracle.latency * fps)
-    questions = 0
 
-    def differ(first: int, last: int) -> bool:
-        nonlocal questions
-        questions += 1
-        return bool((truth[first] != truth[last]) != (rng.random() < oracle.error))
+    def __init__(self, truth: NDArray[np.integer], fps: float, oracle: SimulatedOracle) -> None:
+        self._truth = truth
+        self._oracle = oracle
+        self._wait = round(oracle.latency * fps)
+        self._rate = 1.0 / max(2.0, _TYPICAL_RUN * fps)
+        self._rng = np.random.default_rng(oracle.seed)
+        self._open: list[_Open] = []
+        self._boundaries: list[int] = []
+        self.questions = 0
 
-    found: list[Boundary] = []
-    for newest in range(oracle.every, len(truth), oracle.every):
-        first, last = newest - oracle.every, newest
-        clock = last + wait
-        if not differ(first, last):
-            continue
-        votes = 1
-        for wider in (1, 2):
-            far = min(last + wider, len(truth) - 1)
-            clock = max(clock, far) + wait
-            votes += differ(max(first - wider, 0), far)
-            if votes == 2:
+    def step(self, frame: int) -> list[Reply]:
+        """The answers that have come when input frame ``frame`` has been taken; one frame after another."""
+        every = self._oracle.every
+        if frame >= every and frame % every == 0:
+            first = frame - every
+            right = 1.0 - self._oracle.error
+            inquiry = Inquiry(first, frame, (self._margin(first), 0), self._rate, right, right)
+            self._open.append(_Open(inquiry))
+        replies: list[Reply] = []
+        for entry in list(self._open):
+            replies += self._go_on(entry, frame)
+        return replies
+
+    def _margin(self, first: int) -> int:
+        """How many frames before a gap may be asked about too: none across a boundary that is known, or that
+        an open inquiry may yet find, for that would make them differ from the gap."""
+        if self._oracle.error == 0.0 or self._open:
+            return 0
+        return min(first - max(self._boundaries, default=0), self._oracle.every)
+
+    def _go_on(self, entry: _Open, frame: int) -> list[Reply]:
+        replies = []
+        while True:
+            if entry.asked is None:
+                entry.asked, entry.due = entry.inquiry.question(), frame + self._wait
+                if entry.asked is None:
+                    self._finish(entry)
+                    break
+                self.questions += 1
+            if entry.due > frame:
                 break
-        if votes < 2:
-            continue
-        while last - first > 1:
-            middle = (first + last) // 2
-            clock += wait
-            if differ(first, middle):
-                last = middle
-            else:
-                first = middle
-        found.append(Boundary(last, clock))
-    return found, questions
+            first, second = entry.asked
+            same = bool(
+                (self._truth[first] == self._truth[second]) != (self._rng.random() < self._oracle.error)
+            )
+            entry.inquiry.tell(first, second, same)
+            right = 1.0 - self._oracle.error
+            replies.append(Reply(first, second, even_odds(same, right, right)))
+            entry.asked = None
+        return replies
 
+    def _finish(self, entry: _Open) -> None:
+        self._open.remove(entry)
+        # A boundary before the gap was missed by the inquiry before.
+        if entry.inquiry.boundary_probability > 0.5:
+            self._boundaries.append(entry.inquiry.place)
 
-def links_of(boundaries: list[Boundary], count: int) -> NDArray[np.float64]:
-    """(count,) links: 0 at every boundary, else 1."""
-    links = np.ones(count)
-    for boundary in boundaries:
-        links[boundary.frame] = 0.0
-    return links
+    def links(self) -> NDArray[np.float64]:
+        """(T,) links by the answers so far: 0 where an inquiry has placed a boundary, else 1."""
+        links = np.ones(len(self._truth))
+        links[self._boundaries] = 0.0
+        return links

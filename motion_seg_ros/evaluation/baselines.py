@@ -17,6 +17,7 @@ from motion_seg_ros.evaluation.causal import library
 from motion_seg_ros.evaluation.found import Found
 from motion_seg_ros.tvsh.admm import EmbeddingConfig, embed
 from motion_seg_ros.tvsh.clustering import cosine_affinity, k_means, leading_vectors, normalised
+from motion_seg_ros.tvsh.self_expressive import self_expressive_codes
 from motion_seg_ros.tvsh.sequence_metric import signed_columns, unit_rows
 
 Array = NDArray[np.float64]
@@ -24,6 +25,8 @@ Array = NDArray[np.float64]
 # The published defaults of Temporal Subspace Clustering.
 TSC = EmbeddingConfig(atoms=60, span=9, smooth=15.0)
 SEED = 0
+# So little affinity is between all frames, that every frame has a neighbour.
+_CONNECTED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,13 @@ def tsc(data: Array, fps: float, clusters: int | None) -> Found:
     number = _known(clusters)
     _, codes = embed(signed_columns(data), np.ones(len(data)), TSC, seed=SEED)
     return _cut(cosine_affinity(codes), number)
+
+
+def self_expressive(data: Array, fps: float, clusters: int | None) -> Found:
+    """The same with every frame coded by the others instead of by a dictionary."""
+    number = _known(clusters)
+    codes = self_expressive_codes(signed_columns(data), np.ones(len(data)), TSC)
+    return _cut(codes + codes.T + _CONNECTED, number)
 
 
 def spectral_window(data: Array, fps: float, clusters: int | None) -> Found:
@@ -100,6 +110,7 @@ def _alone(method: Callable[[Array, float], Found]) -> Callable[[Array, float, i
 BASELINES: dict[str, Baseline] = {
     "equal-pieces": Baseline(equal_pieces),
     "tsc": Baseline(tsc),
+    "self-expressive": Baseline(self_expressive),
     "spectral": Baseline(spectral_window),
     "ward": Baseline(ward),
     "ruptures": Baseline(kernel_changes, needs_clusters=False),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from motion_seg_ros.evaluation import segmenters
-from motion_seg_ros.evaluation.answers import SimulatedOracle, ask, links_of
+from motion_seg_ros.evaluation.answers import Interview, SimulatedOracle
 from motion_seg_ros.evaluation.baselines import BASELINES
 from motion_seg_ros.evaluation.causal import MissingLibrary
 from motion_seg_ros.evaluation.found import Found
@@ -147,11 +147,14 @@ def run_one(recording: Recording, method: str, config: BenchmarkConfig) -> Found
         if config.links == "kinematic":
             links = segmenters.kinematic_links(recording)
         elif oracle is not None:
-            boundaries, questions = ask(recording.truth, recording.fps, oracle)
-            links = links_of(boundaries, len(recording.truth))
+            interview = Interview(recording.truth, recording.fps, oracle)
+            for frame in range(len(recording.truth)):
+                interview.step(frame)
+            links, questions = interview.links(), interview.questions
         return replace(segmenters.batch(recording, given, links), questions=questions)
     segmenter = StreamingSegmenter(recording.data.shape[1], SegmenterConfig(), stray=recording.stray)
-    return segmenters.stream(recording, segmenter)
+    asked = None if oracle is None else Interview(recording.truth, recording.fps, oracle)
+    return segmenters.stream(recording, segmenter, asked)
 
 
 def row_of(recording: Recording, found: Found) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def find_recordings(folder: Path) -> tuple[list[Path], list[str]]:
         raise DatasetError(f"{folder} is not a folder")
     found, notes = [], []
     for path in sorted([*folder.glob("*.npz"), *folder.glob("*/*.npz")]):
-        if "labels" in Archive(path):
+        archive = Archive(path)
+        if "labels" in archive and (archive.array("labels", "iu", 1) >= 0).any():
             found.append(path)
         else:
             notes.append(f"{path} has no labels and is left out")

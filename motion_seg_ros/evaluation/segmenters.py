@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.evaluation.answers import Interview
 from motion_seg_ros.evaluation.found import Found
 from motion_seg_ros.evaluation.recordings import Recording
 from motion_seg_ros.tvsh.batch import BatchConfig, segment_sequence
@@ -28,6 +30,9 @@ class Segmenter(Protocol):
 
     def update(self, stamp: int, features: NDArray[np.float64], activity: float = ...) -> None:
         """Take the next frame."""
+
+    def answer(self, first: int, second: int, same_probability: float) -> bool:
+        """Take an answer about two moments."""
 
     def finish(self) -> None:
         """Settle everything."""
@@ -61,8 +66,10 @@ def batch(
     return Found(result.labels)
 
 
-def stream(recording: Recording, segmenter: Segmenter) -> Found:
-    """Feed a segmenter one frame at a time; idle frames have the label -1.
+def stream(recording: Recording, segmenter: Segmenter, interview: Interview | None = None) -> Found:
+    """Feed a segmenter one frame at a time, and the answers that an interview gets meanwhile.
+
+    Idle frames have the label -1.
 
     A frame in which too little was seen is not fed, and has the label of the frame before.
     """
@@ -81,10 +88,14 @@ def stream(recording: Recording, segmenter: Segmenter) -> Found:
             settled_at += [frame] * len(segmenter.settled_ids)
             for run in segmenter.open_runs[1:]:
                 first_told.setdefault(run.first, frame)
+        for reply in interview.step(frame) if interview else ():
+            moments = stamp_of(reply.first, fps), stamp_of(reply.second, fps)
+            segmenter.answer(*moments, reply.same_probability)
     segmenter.finish()
     ids += segmenter.settled_ids
     settled_at += [count - 1] * len(segmenter.settled_ids)
-    return _on_frames(recording, segmenter.resampler, ids, settled_at, first_told, milliseconds)
+    found = _on_frames(recording, segmenter.resampler, ids, settled_at, first_told, milliseconds)
+    return replace(found, questions=interview.questions if interview else 0)
 
 
 def _on_frames(

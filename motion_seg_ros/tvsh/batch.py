@@ -3,7 +3,7 @@
 Vectors are measured in a metric learned from the sequence and embedded over a learned dictionary under the
 Laplacian of the TVS graph (:mod:`motion_seg_ros.tvsh.admm`); the codes are clustered spectrally under a
 temporal constraint; an exact chain puts the boundaries; the runs so found pull their codes together, and
-all is clustered again.
+all is clustered again; where boundaries were told, runs are at last joined into motions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.settings import setting
 from motion_seg_ros.tvsh.admm import EmbeddingConfig, embed
+from motion_seg_ros.tvsh.agglomeration import agglomerate, runs_between
 from motion_seg_ros.tvsh.clustering import (
     Labels,
     chain_labels,
@@ -54,7 +55,10 @@ class BatchConfig(EmbeddingConfig):
     feedback: float = setting(4.0, "Pull of a run's mean on its codes", low=0.0, high=1000.0)
     rounds: int = setting(2, "Rounds of clustering where links bound the runs", low=1, high=20)
     divided: float = setting(2.0, "Motions per motion in all rounds but the last", low=1.0, high=10.0)
-    shortest: float = setting(0.4, "Seconds of the shortest run that pulls", low=0.0, high=5.0)
+    shortest: float = setting(0.4, "Seconds of the shortest run that nobody told of", low=0.0, high=5.0)
+    doubt: float = setting(
+        4.0, "How much dearer it is to join the two sides of a told boundary", low=1.0, high=1e6
+    )
     most_motions: int = setting(20, "Most motions where their number is unknown", low=1, high=512)
     seed: int = setting(0, "Seed of the dictionary and of k-means", low=0, high=2**31 - 1)
 
@@ -66,7 +70,7 @@ class BatchResult:
     Attributes
     ----------
     labels : (N,) int32 motions 0..K-1, numbered in the order in which they first occur.
-    rounds : the labels after each round, ``labels`` last.
+    rounds : the labels after each round of clustering.
     codes : (r, N) of the last round.
     affinity : (N, N) that was clustered last.
     """
@@ -119,7 +123,8 @@ def segment_sequence(
         raise ValueError(f"clusters must be at least 1, not {clusters}")
     if links is not None and (links.shape != (count,) or not ((links >= 0) & (links <= 1)).all()):
         raise ValueError(f"links must be ({count},) values in 0..1")
-    columns = sequence_columns(data, fps, config)
+    points = measured(data, fps, config)
+    columns = signed_columns(points)
     joined = np.ones(count) if links is None else links
     if not columns.any():
         # Nothing ever changes: one motion.
@@ -130,7 +135,9 @@ def segment_sequence(
     affinity = constrained_affinity(codes, fps, config, links)
     number = min(count, clusters or estimate_clusters(affinity, config.most_motions))
     # Runs that no link bounds are no surer than the labels they come from: to pull by them does harm.
-    turns = config.rounds if (joined < 0.5).sum() >= number / 2 else 1
+    told = joined < 0.5
+    vouched = int(told.sum()) >= number / 2
+    turns = config.rounds if vouched else 1
     rounds: list[Labels] = []
     for remaining in range(turns - 1, -1, -1):
         if rounds:
@@ -139,16 +146,18 @@ def segment_sequence(
         rounds.append(_cluster(affinity, min(count, round(share * number)), fps, config, joined))
         if remaining:
             codes = pulled_codes(first, rounds[-1], joined, fps, config)
-    return BatchResult(rounds[-1], tuple(rounds), codes, affinity)
+    labels = rounds[-1]
+    if vouched:
+        runs = runs_between(_boundaries(labels, told, fps, config))
+        labels = in_order(agglomerate(points, runs, told, number, config.doubt))
+    return BatchResult(labels, tuple(rounds), codes, affinity)
 
 
-def sequence_columns(data: Array, fps: float, config: BatchConfig) -> Array:
-    """The (2 d, N) non-negative unit columns that are embedded."""
-    if config.moment > 0:
-        data = whiten(data, moment_scatter(data, max(2, round(config.moment * fps))), config.metric_floor)
-    else:
-        data = data - data.mean(axis=0)
-    return signed_columns(data)
+def measured(data: Array, fps: float, config: BatchConfig) -> Array:
+    """(N, d) centred vectors in the metric of the sequence."""
+    if config.moment == 0:
+        return data - data.mean(axis=0)
+    return whiten(data, moment_scatter(data, max(2, round(config.moment * fps))), config.metric_floor)
 
 
 def constrained_affinity(codes: Array, fps: float, config: BatchConfig, links: Array | None) -> Array:
@@ -176,16 +185,29 @@ def pulled_codes(codes: Array, labels: Labels, links: Array, fps: float, config:
     """The unit codes (r, N), each pulled towards the mean of its run.
 
     argmin_z ||z - z_i||^2 + feedback ||z - mu_run(i)||^2: the proximal step of the prototype term, with
-    runs, which are surer than motions, as prototypes. A run ends where the label changes and where a link is
-    below one half; runs shorter than ``shortest`` are first divided among their neighbours.
+    runs, which are surer than motions, as prototypes.
     """
     unit = unit_rows(codes.T).T
-    labels = without_short_runs(labels, max(1, round(config.shortest * fps)))
-    run = np.cumsum(np.concatenate(([False], labels[1:] != labels[:-1])) | (links < 0.5))
+    run = runs_between(_boundaries(labels, links < 0.5, fps, config))
     sums = np.zeros((int(run[-1]) + 1, len(codes)))
     np.add.at(sums, run, unit.T)
     means = sums / np.bincount(run, minlength=len(sums))[:, None]
     return (unit + config.feedback * means[run].T) / (1.0 + config.feedback)
+
+
+def _boundaries(
+    labels: Labels, told: NDArray[np.bool_], fps: float, config: BatchConfig
+) -> NDArray[np.bool_]:
+    """(N,) where runs begin: at told boundaries, and where the label changes at least ``shortest`` seconds
+    from every other beginning."""
+    reach = max(1, round(config.shortest * fps))
+    changes = np.flatnonzero(np.diff(without_short_runs(labels, reach))) + 1
+    places = np.flatnonzero(told)
+    if len(places):
+        changes = changes[np.abs(changes[:, None] - places[None, :]).min(axis=1) >= reach]
+    begins = told.copy()
+    begins[changes] = True
+    return begins
 
 
 def estimate_clusters(affinity: Array, most: int) -> int:

@@ -1,0 +1,270 @@
+"""motion-seg benchmark: files in, score sheet and labels out, and what it promises about streams."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_baselines import motions
+
+from motion_seg_ros.cli import main
+from motion_seg_ros.evaluation import segmenters
+from motion_seg_ros.evaluation.answers import Interview, SimulatedOracle
+from motion_seg_ros.evaluation.baselines import Baseline
+from motion_seg_ros.evaluation.benchmark import BenchmarkConfig, methods_of, run_benchmark, run_one, table
+from motion_seg_ros.evaluation.causal import MissingLibrary
+from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
+from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+
+FPS = 25.0
+ROW = {
+    "name", "frames", "fps", "k_true", "k_found", "acc", "purity", "nmi", "ari",
+    "f1_0.2s", "f1_0.5s", "delay_s", "ms_frame_p50", "ms_frame_p99",
+}  # fmt: skip
+
+
+def save(path: Path, seed: int = 0, **change) -> Path:
+    data, truth = motions([90, 70, 80, 100], [0, 1, 0, 2], seed)
+    arrays = {
+        "features": data.astype(np.float32),
+        "labels": truth.astype(np.int32),
+        "names": np.array(["a", "b", "c"]),
+        "fps": np.float64(FPS),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{k: v for k, v in (arrays | change).items() if v is not None})
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(tmp_path / "data" / "one.npz", 0)
+    save(tmp_path / "data" / "two.npz", 1)
+    return tmp_path / "data"
+
+
+def recording(seed: int = 0) -> Recording:
+    data, truth = motions([90, 70, 80, 100], [0, 1, 0, 2], seed)
+    return Recording("r", FPS, truth.astype(np.int32), data, np.ones(len(data), np.bool_))
+
+
+def cut_short(whole: Recording, count: int) -> Recording:
+    return Recording("r", FPS, whole.truth[:count], whole.data[:count], whole.usable[:count])
+
+
+@pytest.mark.parametrize("mode", ["batch", "stream"])
+def test_command(folder: Path, tmp_path: Path, capsys, mode: str) -> None:
+    out = tmp_path / "out"
+    assert main(["benchmark", str(folder), "--mode", mode, "--links", "none", "--out", str(out)]) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["config"]["mode"] == mode
+    assert [row["name"] for row in summary["sequences"]] == ["one", "two"]
+    for row in summary["sequences"]:
+        assert set(row) == ROW
+        assert (row["frames"], row["fps"], row["k_true"]) == (340, FPS, 3)
+        assert (row["ms_frame_p99"] is None) == (mode == "batch")
+        with np.load(out / f"{row['name']}.npz", allow_pickle=False) as arrays:
+            assert arrays["labels"].dtype == np.int32
+            assert arrays["labels"].shape == (340,)
+            assert ("final_at" in arrays) == (mode == "stream")
+            if mode == "stream":
+                assert arrays["final_at"].dtype == np.int64
+                assert (arrays["final_at"] >= np.arange(340)).all()
+                assert arrays["final_at"].max() == 339
+    accuracy = [row["acc"] for row in summary["sequences"]]
+    assert summary["mean"]["acc"] == pytest.approx(np.mean(accuracy))
+    assert min(accuracy) > 0.5
+    text = capsys.readouterr().out
+    assert "mean of tvsh" in text
+    assert "mean of equal-pieces" in text
+    assert "purity" in text
+
+
+def test_processes_change_nothing(folder: Path, tmp_path: Path) -> None:
+    config = BenchmarkConfig("batch", "known", "kinematic")
+    calls: list[tuple[int, int]] = []
+    one, _ = run_benchmark(folder, config, tmp_path / "1", 1, lambda done, total: calls.append((done, total)))
+    two, _ = run_benchmark(folder, config, tmp_path / "2", 2)
+    assert one == two
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert (tmp_path / "1" / "one.npz").read_bytes() == (tmp_path / "2" / "one.npz").read_bytes()
+
+
+def test_all_methods_on_the_same_files(folder: Path, tmp_path: Path) -> None:
+    config = BenchmarkConfig("stream", "unknown", "kinematic", "all")
+    methods = methods_of(config)
+    assert methods[0] == "tvsh"
+    assert methods[-1] == "equal-pieces"
+    assert "window-statistics" in methods
+    assert "tsc" not in methods, "it is not causal"
+    assert set(methods_of(BenchmarkConfig("batch", "known", "none", "all"))) > {"tsc", "ward", "ruptures"}
+
+
+def test_a_missing_library_leaves_its_row_out_or_is_told(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    from motion_seg_ros.evaluation import benchmark
+
+    def missing(*_):
+        raise MissingLibrary("nowhere is not installed: pip install it")
+
+    fake = {
+        "ward": Baseline(missing),
+        "equal-pieces": benchmark.BASELINES["equal-pieces"],
+    }
+    monkeypatch.setattr(benchmark, "BASELINES", fake)
+    sheets, notes = run_benchmark(folder, BenchmarkConfig("batch", "known", "none", "all"), tmp_path / "o")
+    assert [sheet.method for sheet in sheets] == ["tvsh", "equal-pieces"]
+    assert notes == ["ward is left out: nowhere is not installed: pip install it"]
+    with pytest.raises(MissingLibrary, match="nowhere"):
+        run_benchmark(folder, BenchmarkConfig("batch", "known", "none", "ward"), tmp_path / "o")
+
+
+def test_folders_of_folders_and_files_without_labels(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "same.npz", 0)
+    save(tmp_path / "b" / "same.npz", 1)
+    save(tmp_path / "b" / "clips.npz", labels=None)
+    paths, notes = find_recordings(tmp_path)
+    assert [load_recording(path, tmp_path).name for path in paths] == ["a/same", "b/same"]
+    assert len(notes) == 1
+    assert "clips.npz has no labels" in notes[0]
+
+
+def test_a_sequence_of_unknown_labels_is_left_out(folder: Path, tmp_path: Path) -> None:
+    save(folder / "three.npz", labels=np.full(340, -1, np.int32))
+    _, notes = find_recordings(folder)
+    assert len(notes) == 1
+    assert "three.npz" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--links": "telepathy"}, "links must be none, kinematic or simulated:EVERY,ERR"),
+        ({"--links": "simulated:5"}, "are written simulated:EVERY,ERR"),
+        ({"--links": "simulated:5,0.1,0,9"}, "at most three"),
+        ({"--links": "simulated:0,0.1"}, "every 1 frame or more"),
+        ({"--links": "simulated:5,0.7"}, r"error rate of simulated answers must be in \[0, 0.5\)"),
+        ({"--method": "magic"}, "method must be one of tvsh, equal-pieces"),
+        ({"--method": "tsc"}, "tsc needs the whole sequence: use --mode batch"),
+        ({"--method": "tsc", "--mode": "batch"}, "tsc needs the number of motions: use --clusters known"),
+        ({"--jobs": "0"}, "--jobs must be at least 1"),
+        ({"DATA": "nowhere"}, "nowhere is not a folder"),
+    ],
+)
+def test_refusals_are_one_sentence(folder: Path, tmp_path: Path, capsys, change, message) -> None:
+    change = dict(change)
+    data = change.pop("DATA", str(folder))
+    command = ["benchmark", data, "--out", str(tmp_path / "out")]
+    for option, value in change.items():
+        command += [option, value]
+    assert main(command) == 2
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    import re
+
+    assert re.search(message, error)
+
+
+def test_an_empty_folder_is_told(tmp_path: Path, capsys) -> None:
+    assert main(["benchmark", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "holds no labelled .npz file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("links", ["kinematic", "simulated:5,0.1,0.3"])
+def test_cutting_a_stream_short_changes_nothing_that_was_final(links: str) -> None:
+    config = BenchmarkConfig("stream", "unknown", links)
+    whole = recording()
+    found = run_one(whole, "tvsh", config)
+    assert found.final_at is not None
+    for count in (60, 133, 240, 301):
+        part = run_one(cut_short(whole, count), "tvsh", config)
+        final = found.final_at[:count] < count
+        assert final[: count - 60].all(), "the lag is bounded"
+        assert (part.labels[final] == found.labels[:count][final]).all()
+
+
+def test_unusable_frames_have_the_label_before(tmp_path: Path) -> None:
+    whole = recording()
+    usable = whole.usable.copy()
+    usable[:3] = False
+    usable[50:56] = False
+    data = whole.data.copy()
+    data[50:56] = data[49]
+    with_gaps = Recording("r", FPS, whole.truth, data, usable)
+    segmenter = StreamingSegmenter(data.shape[1], SegmenterConfig())
+    found = segmenters.stream(with_gaps, segmenter)
+    assert found.labels[:3].tolist() == [found.labels[3]] * 3
+    assert found.labels[50:56].tolist() == [found.labels[49]] * 6
+    assert (found.final_at >= np.arange(len(data))).all()
+
+
+def test_one_frame_is_a_stream() -> None:
+    found = run_one(cut_short(recording(), 1), "tvsh", BenchmarkConfig("stream", "unknown", "none"))
+    assert found.labels.shape == found.final_at.shape == (1,)
+
+
+def test_perfect_answers_place_every_boundary() -> None:
+    truth = np.repeat([0, 1, 2, 1], [13, 29, 11, 40])
+    interview = Interview(truth, FPS, SimulatedOracle(5, 0.0))
+    replies = [reply for frame in range(len(truth)) for reply in interview.step(frame)]
+    assert np.flatnonzero(interview.links() == 0).tolist() == [13, 42, 53]
+    assert len(replies) == interview.questions
+    for reply in replies:
+        same = truth[reply.first] == truth[reply.second]
+        assert reply.same_probability == (1.0 if same else 0.0)
+
+
+def test_answers_are_wrong_and_late_as_told() -> None:
+    truth = np.repeat([0, 1] * 60, 25)
+    oracle = SimulatedOracle(5, 0.1, latency=0.4)
+    interview = Interview(truth, FPS, oracle)
+    wrong = total = 0
+    for frame in range(len(truth)):
+        for reply in interview.step(frame):
+            assert frame >= reply.second + 10
+            total += 1
+            wrong += (truth[reply.first] == truth[reply.second]) != (reply.same_probability > 0.5)
+    assert wrong / total == pytest.approx(0.1, abs=0.03)
+    again = Interview(truth, FPS, oracle)
+    for frame in range(len(truth)):
+        again.step(frame)
+    assert (again.links() == interview.links()).all()
+    placed = np.flatnonzero(interview.links() == 0)
+    real = np.arange(25, len(truth), 25)
+    assert np.mean([np.abs(placed - b).min() <= 2 for b in real]) > 0.75
+
+
+def test_what_is_simulated_says_so(folder: Path, tmp_path: Path) -> None:
+    config = BenchmarkConfig("batch", "known", "simulated:5,0.1")
+    sheets, _ = run_benchmark(folder, config, tmp_path)
+    assert "mean of tvsh (simulated)" in table(config, sheets)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert "simulated" in summary["config"]["answers"]
+    assert all(row["questions"] > 50 for row in summary["sequences"])
+
+
+def test_skeletons_and_images_are_recordings_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (8, 40, 30, 3), np.uint8)
+    save(tmp_path / "images.npz", features=None, frames=frames, labels=np.zeros(8, np.int32))
+    images = load_recording(tmp_path / "images.npz", tmp_path)
+    assert images.data.shape == (8, 324)
+    assert np.linalg.norm(images.data, axis=1) == pytest.approx(np.ones(8))
+
+
+def test_real_recordings(data_dir: Path, tmp_path: Path) -> None:
+    """A regression guard, well below what is documented."""
+    for name, config, least in (
+        ("hms_weiz/weiz_01.npz", BenchmarkConfig("batch", "known", "none"), 0.8),
+        ("hms_ut/ut_01.npz", BenchmarkConfig("batch", "known", "kinematic"), 0.85),
+        ("cmu_mocap/cmu86_01.npz", BenchmarkConfig("batch", "known", "none"), 0.8),
+    ):
+        path = data_dir / name
+        if not path.is_file():
+            pytest.skip(f"no {path}")
+        found = run_one(load_recording(path, path.parent), "tvsh", config)
+        truth = load_recording(path, path.parent).truth
+        from motion_seg_ros.evaluation.metrics import score
+
+        assert score(truth, found.labels, 25.0).acc >= least, name
