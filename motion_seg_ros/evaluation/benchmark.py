@@ -221,6 +221,8 @@ def run_benchmark(
     paths, notes = find_recordings(folder)
     if config.mode == "stream" and config.clusters == "known":
         notes.append("a stream's number of motions is never given: tvsh finds it itself")
+    if config.mode == "stream" and config.links == "none":
+        notes.append("the streaming segmenter always looks for jumps: none is the same as kinematic")
     methods = methods_of(config)
     sheets: list[Sheet] = []
     out.mkdir(parents=True, exist_ok=True)
