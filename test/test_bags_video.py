@@ -129,7 +129,7 @@ def test_a_camera_is_stamped_by_the_clock_and_never_backwards(
 ) -> None:
     video = write_video(tmp_path / "v.avi", 4, code="MJPG")
     real = cv2.VideoCapture
-    monkeypatch.setattr(cv2, "VideoCapture", lambda device: real(str(video)))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda device, backend: real(str(video)))
     clock = iter([1000, 2000, 1500, 3000])
     camera = CameraSource("0", lambda: next(clock))
     assert camera.live

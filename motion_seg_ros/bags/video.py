@@ -91,7 +91,7 @@ class CameraSource(Source):
     def __init__(self, device: str, clock: Callable[[], int]) -> None:
         super().__init__(device)
         self._clock = clock
-        self._capture = _capture(int(device) if device.isdecimal() else device)
+        self._capture = _capture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise SourceError(
                 f"camera {device} cannot be opened: it is not there, in use, or not allowed (group 'video')"
