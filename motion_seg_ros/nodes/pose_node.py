@@ -37,7 +37,7 @@ class PoseNodeSettings:
     image_transport: str = setting(
         "raw", "raw subscribes to image, compressed to image/compressed.", choices=("raw", "compressed")
     )
-    queue_size: int = setting(2, "Images that may wait; when full, the oldest is dropped.", low=1, high=100)
+    queue_size: int = setting(1, "Images that may wait; when full, the oldest is dropped.", low=1, high=100)
 
     def __post_init__(self) -> None:
         check(self)

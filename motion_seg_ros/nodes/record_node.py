@@ -40,6 +40,7 @@ class RecordSettings:
     image_width: int = setting(
         640, "Keep images as JPEG of at most this width in pixels; 0 keeps none.", low=0, high=8192
     )
+    image_rate: float = setting(5.0, "Keep at most this many images a second.", low=0.1, high=1000.0)
 
     def __post_init__(self) -> None:
         check(self)
@@ -59,6 +60,7 @@ class RecordNode(ManagedNode):
         self._on_event = on_event
         self._bag: BagWriter | None = None
         self._listening: list[Any] = []
+        self._last_image = 0
         self._trouble = ""
 
     def configure(self) -> None:
@@ -129,6 +131,10 @@ class RecordNode(ManagedNode):
 
     def _keep_image(self, message: ImageMessage) -> None:
         self.monitor.arrived()
+        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        if 0 <= stamp - self._last_image < 1e9 / self._record_settings.image_rate:
+            return
+        self._last_image = stamp
         try:
             image = from_message(message)
         except ImageError as error:
@@ -136,7 +142,6 @@ class RecordNode(ManagedNode):
             return
         # Skeletons' pixels are those of the image as it came, not of the smaller one that is kept.
         self._bag.note(IMAGE_SIZE, f"{message.width} {message.height}")
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
         small = Image(shrink(image.rgb, self._record_settings.image_width), image.frame_id)
         compressed = to_compressed(small, typestore().types, stamp)
         topic = self.resolve_topic_name("image/compressed")
