@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # FFmpeg and OpenCV would say in their words what we say in ours.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    # As in the nodes: matrices are small, and the same bag gives the same bits.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         return int(options.run(options))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-
-# Matrices here are small: BLAS threads would only wait for one another.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
