@@ -19,6 +19,7 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from motion_seg_ros.evaluation import segmenters
@@ -124,8 +125,20 @@ def write_table(pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Pa
     (out / "ablation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _like(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Labels renamed to the true motions that they match best; those left over get names of their own."""
+    kinds, place = np.unique(labels, return_inverse=True)
+    table = np.zeros((truth.max() + 1, len(kinds)))
+    known = truth >= 0
+    np.add.at(table, (truth[known], place[known]), 1)
+    names = truth.max() + 1 + np.arange(len(kinds))
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    names[columns] = rows
+    return names[place]
+
+
 def _bars(axes, labels: np.ndarray, title: str) -> None:
-    axes.imshow(labels[None, :], aspect="auto", cmap="tab20", interpolation="nearest")
+    axes.imshow(labels[None, :], aspect="auto", cmap="tab20", interpolation="nearest", vmin=0, vmax=19)
     axes.set(yticks=[], ylabel="")
     axes.set_title(title, loc="left", fontsize=9)
 
@@ -185,10 +198,11 @@ def draw_answers(plt, pool: ProcessPoolExecutor, paths: Sequence[Path], out: Pat
 def draw_labels(plt, recording: Recording, out: Path) -> None:
     """Streaming labels over time against batch labels and the truth."""
     figure, axes = plt.subplots(3, 1, figsize=(10, 3), sharex=True, constrained_layout=True)
+    truth = recording.truth
     streamed = stream(recording, None, SegmenterConfig()).labels
     for ax, labels, title in zip(
         axes,
-        (recording.truth, batch(recording, "kinematic", BatchConfig()).labels, streamed),
+        (truth, _like(truth, batch(recording, "kinematic", BatchConfig()).labels), _like(truth, streamed)),
         ("truth", "batch, K known", "stream, K unknown"),
         strict=True,
     ):

@@ -67,10 +67,10 @@ def self_expressive(data: Array, fps: float, clusters: int | None) -> Found:
 
 
 def spectral_window(data: Array, fps: float, clusters: int | None) -> Found:
-    """Spectral clustering of the cosines of centred vectors within a Gaussian window of 2 s."""
+    """Spectral clustering of the cosines of centred vectors within a Gaussian window of 1 s."""
     unit = unit_rows(data - data.mean(axis=0))
     times = np.arange(len(data)) / fps
-    near = np.exp(-(((times[:, None] - times[None, :]) / 2.0) ** 2) / 2)
+    near = np.exp(-((times[:, None] - times[None, :]) ** 2) / 2)
     return _cut(np.maximum(unit @ unit.T, 0.0) * near, _known(clusters))
 
 

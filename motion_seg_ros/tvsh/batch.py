@@ -38,6 +38,7 @@ class BatchConfig(EmbeddingConfig):
     """The numbers of batch TVSH."""
 
     atoms: int = setting(60, "Atoms of the dictionary", low=2, high=512)
+    span: int = setting(3, "Largest distance of frames joined by the graph, in frames", low=1, high=15)
     smooth: float = setting(2.0, "Weight of the temporal smoothness of the codes", low=0.0, high=100.0)
     moment: float = setting(
         1.0, "Seconds within which wandering is noise to the metric; 0 leaves the metric", low=0.0, high=10.0
