@@ -88,6 +88,7 @@ def test_parameters_are_fixed_while_active(graph):
         ("source_node", {}, "the parameter 'source' is empty"),
         ("record_node", {}, "the parameter 'out' is empty"),
         ("pose_node", {"model": "/nowhere/pose.task"}, "/nowhere/pose.task"),
+        ("pose_node", {"model": __file__}, "is not a pose model that MediaPipe can load"),
     ],
 )
 def test_what_is_missing_is_one_clear_error_and_the_node_lives(graph, node, parameters, said):
@@ -131,9 +132,27 @@ def test_a_source_that_is_stopped_by_hand_plays_again_from_the_beginning(graph, 
     assert graph.interrupt("source_node") == 0
 
 
+def test_an_impossible_qos_is_one_clear_error_and_the_node_lives(graph):
+    name = "qos_overrides./segment_events.publisher.reliability"
+    process = graph.start("tvsh_node", **{name: "sometimes"})
+    graph.until(lambda: "cannot configure" in getattr(graph.diagnostics.get("tvsh_node"), "message", ""))
+    assert graph.state("tvsh_node") == "unconfigured"
+    assert "Traceback" not in graph.log("tvsh_node")
+    assert process.poll() is None
+    assert graph.interrupt("tvsh_node") == 0
+
+
 def test_a_parameter_of_the_wrong_type_is_one_clear_error(graph):
     process = graph.start("source_node", rate="quick")
     graph.until(lambda: process.poll() is not None)
     assert process.returncode == 2
     assert "rate" in graph.log("source_node")
     assert "Traceback" not in graph.log("source_node")
+
+
+def test_a_parameter_file_that_is_none_is_one_clear_error(graph):
+    process = graph.start("tvsh_node", "--params-file", __file__)
+    graph.until(lambda: process.poll() is not None)
+    assert process.returncode == 2
+    assert "parse params file" in graph.log("tvsh_node")
+    assert "Traceback" not in graph.log("tvsh_node")

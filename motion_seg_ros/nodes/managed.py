@@ -15,7 +15,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 
 from ..bags.conversion import RclpyTypes
 from ..settings import check, setting
@@ -23,6 +23,8 @@ from . import parameters
 from .diagnostics import ERROR, OK, Monitor, diagnostic_array
 
 TYPES = RclpyTypes()
+# What bad parameters, files and models lead to; rclpy and MediaPipe raise RuntimeError for theirs.
+EXPECTED_ERRORS = (ValueError, OSError, RuntimeError, InvalidQosOverridesError)
 EVENTS_QOS = QoSProfile(depth=100)  # reliable, volatile
 # Sensor data: newest matters most, so best effort; deep enough to ride out a busy moment.
 SKELETONS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -50,12 +52,13 @@ class ManagedNode(LifecycleNode):
     """A lifecycle node whose parameters come from settings dataclasses.
 
     A subclass names them in ``SETTINGS`` and overrides ``configure``, ``activate``, ``deactivate`` and
-    ``cleanup``. ``configure`` raises an error of ``CONFIGURE_ERRORS`` when what it needs is missing or
-    does not fit: the node then stays unconfigured, with that one sentence in the log and in /diagnostics.
+    ``cleanup``. ``configure`` raises an error of ``EXPECTED_ERRORS`` or ``CONFIGURE_ERRORS`` when what it
+    needs is missing or does not fit: the node then stays unconfigured, with that one sentence in the log and
+    in /diagnostics.
     """
 
     SETTINGS: tuple[type, ...] = ()
-    CONFIGURE_ERRORS: tuple[type[Exception], ...] = (ValueError, OSError)
+    CONFIGURE_ERRORS: tuple[type[Exception], ...] = ()
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
@@ -82,7 +85,7 @@ class ManagedNode(LifecycleNode):
         """Undo :meth:`activate`; publishers still work."""
 
     def cleanup(self) -> None:
-        """Undo :meth:`configure`."""
+        """Undo :meth:`configure`, even half of it; the lifecycle publishers go by themselves."""
 
     def condition(self) -> tuple[bytes, str]:
         """Level and message for /diagnostics while active."""
@@ -152,14 +155,14 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         started = time.monotonic()
-        try:
-            with self._spoken():
+        with self._spoken():
+            try:
                 self.configure()
-        except self.CONFIGURE_ERRORS as error:
-            self._problem = f"cannot configure: {error}"
-            self.get_logger().error(self._problem)
-            self.cleanup()
-            return TransitionCallbackReturn.FAILURE
+            except (*EXPECTED_ERRORS, *self.CONFIGURE_ERRORS) as error:
+                self._problem = f"cannot configure: {error}"
+                self.get_logger().error(self._problem)
+                self._clean()
+                return TransitionCallbackReturn.FAILURE
         self._problem = ""
         self._state = "inactive"
         self.get_logger().info(f"configured in {time.monotonic() - started:.1f} s")
@@ -181,7 +184,7 @@ class ManagedNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         with self._spoken():
-            self.cleanup()
+            self._clean()
         self._state = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
 
@@ -190,7 +193,7 @@ class ManagedNode(LifecycleNode):
             if self._state == "active":
                 self.deactivate()
             if self._state in ("active", "inactive"):
-                self.cleanup()
+                self._clean()
         self._state = "finalized"
         return TransitionCallbackReturn.SUCCESS
 
@@ -198,13 +201,16 @@ class ManagedNode(LifecycleNode):
         self._state = "finalized"
         return TransitionCallbackReturn.FAILURE
 
+    def _clean(self) -> None:
+        self.cleanup()
+        for publisher in list(self._managed_entities):
+            self.destroy_lifecycle_publisher(publisher)
+
     @contextmanager
     def _spoken(self) -> Iterator[None]:
         """Says what went wrong in a transition: rclpy turns an exception into a silent ERROR."""
         try:
             yield
-        except self.CONFIGURE_ERRORS:
-            raise
         except Exception as error:
             self._problem = f"a transition failed: {error!r}"
             self.get_logger().fatal(f"{self._problem}\n{traceback.format_exc()}")

@@ -47,7 +47,7 @@ class PoseNode(ManagedNode):
     """Subscribes to images and publishes the skeletons of everybody in them, stamped as the image."""
 
     SETTINGS = (PoseNodeSettings, PoseConfig)
-    CONFIGURE_ERRORS = (ValueError, OSError, ModelMissing)
+    CONFIGURE_ERRORS = (ModelMissing,)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("pose_node", **kwargs)
@@ -92,17 +92,14 @@ class PoseNode(ManagedNode):
     def deactivate(self) -> None:
         self.destroy_subscription(self._images)
         self.destroy_subscription(self._camera_info)
-        self._worker.close()
-        self._worker = None
+        worker, self._worker = self._worker, None
+        worker.close()
         self._pipeline.reset()
 
     def cleanup(self) -> None:
-        if self._pipeline is None:
-            return
-        self._pipeline.close()
-        self._pipeline = None
-        for publisher in (self._skeletons, self._debug_image, self._markers):
-            self.destroy_lifecycle_publisher(publisher)
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
 
     @property
     def drained(self) -> bool:
@@ -125,10 +122,11 @@ class PoseNode(ManagedNode):
         With ``wait`` a full queue makes the caller wait instead of dropping an image.
         """
         self.monitor.arrived()
-        if self._worker is None:
-            self.monitor.count("images before activation")
+        worker = self._worker  # read once: another thread may be taking the node down
+        if worker is None:
+            self.monitor.count("images while not active")
             return
-        self._worker.put((stamp, image), wait=wait)
+        worker.put((stamp, image), wait=wait)
 
     def _calibrate(self, message: CameraInfo) -> None:
         # An uncalibrated camera says 0: then the assumed field of view is better.
@@ -141,7 +139,7 @@ class PoseNode(ManagedNode):
                 image = image if isinstance(image, Image) else from_message(image)
             with self.monitor.timed("estimate"):
                 frame = self._pipeline.process(image.rgb, stamp, image.frame_id, self._focal_px)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # MediaPipe raises both
             self._refused = (f"an image was refused: {error}", time.monotonic())
             self.monitor.count("images refused")
             self.get_logger().error(self._refused[0], throttle_duration_sec=RECENT_S)

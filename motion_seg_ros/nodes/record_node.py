@@ -53,7 +53,7 @@ class RecordNode(ManagedNode):
     """
 
     SETTINGS = (RecordSettings,)
-    CONFIGURE_ERRORS = (ValueError, OSError, BagError)
+    CONFIGURE_ERRORS = (BagError,)
 
     def __init__(self, on_event: Callable[[SegmentEvent], None] = lambda event: None, **kwargs: Any) -> None:
         super().__init__("record_node", **kwargs)
@@ -94,9 +94,12 @@ class RecordNode(ManagedNode):
     def cleanup(self) -> None:
         if self._bag is None:
             return
-        self._events_file.close()
-        self._bag.close()
-        self._bag = None
+        bag, self._bag = self._bag, None
+        try:
+            self._events_file.close()
+            bag.close()
+        except (BagError, OSError) as error:
+            self.get_logger().error(f"the recording is not complete: {error}")
 
     @property
     def drained(self) -> bool:

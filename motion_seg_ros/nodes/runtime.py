@@ -35,7 +35,11 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
     arrived and is stopped, so that nothing on its way is lost.
     """
     stopping = stop_on_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # rclpy's RCLError is one
+        print(f"ROS cannot start: {error}", file=sys.stderr)
+        return 2
     executor = SingleThreadedExecutor()
     try:
         nodes = make_nodes()

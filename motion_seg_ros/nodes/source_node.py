@@ -68,7 +68,7 @@ class SourceNode(ManagedNode):
     """
 
     SETTINGS = (SourceSettings,)
-    CONFIGURE_ERRORS = (ValueError, OSError, SourceError)
+    CONFIGURE_ERRORS = (SourceError,)
 
     def __init__(self, image_sink: Callable[[int, Image], None] | None = None, **kwargs: Any) -> None:
         super().__init__("source_node", **kwargs)
@@ -112,10 +112,6 @@ class SourceNode(ManagedNode):
     def deactivate(self) -> None:
         self._stopping.set()
         self._player.join()
-
-    def cleanup(self) -> None:
-        for publisher in list(self._managed_entities):
-            self.destroy_lifecycle_publisher(publisher)
 
     @property
     def finished(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.service import Service
 from rclpy.time import Time
 from visualization_msgs.msg import MarkerArray
 
@@ -36,6 +37,7 @@ class TvshNode(ManagedNode):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("tvsh_node", **kwargs)
         self._transcriber: Transcriber | None = None
+        self._query: Service | None = None
 
     def configure(self) -> None:
         self._transcriber = Transcriber(self.settings(TranscriberConfig))
@@ -62,12 +64,10 @@ class TvshNode(ManagedNode):
         self._events.wait_for_all_acked(timeout=ACKNOWLEDGE)
 
     def cleanup(self) -> None:
-        if self._transcriber is None:
-            return
         self._transcriber = None
-        self.destroy_service(self._query)
-        for publisher in (self._events, self._segments, self._captions):
-            self.destroy_lifecycle_publisher(publisher)
+        if self._query is not None:
+            self.destroy_service(self._query)
+            self._query = None
 
     @property
     def fed(self) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from motion_seg_ros.pose.detection import BLAZEPOSE, Detection
 from motion_seg_ros.pose.estimator import EstimatorOptions, PoseEstimator, check_image
 from motion_seg_ros.pose.gates import hide_unseen, rejection
-from motion_seg_ros.pose.model import find_model
+from motion_seg_ros.pose.model import ModelMissing, find_model
 from motion_seg_ros.pose.placement import body_frame, focal_length, place, smooth_depth, to_rep103
 from motion_seg_ros.pose.tracking import Tracker
 from motion_seg_ros.settings import check, setting
@@ -88,25 +88,30 @@ class PosePipeline:
 
     Raises
     ------
-    ModelMissing : there is no such pose model.
+    ModelMissing : there is no such pose model, or it cannot be loaded.
     """
 
     def __init__(self, config: PoseConfig) -> None:
         self._config = config
         self._model = find_model(config.model)
         self._sha256 = hashlib.sha256(self._model.read_bytes()).hexdigest()
-        self._estimator = PoseEstimator(
-            EstimatorOptions(
-                model=self._model,
-                device=config.device,
-                max_people=config.max_people,
-                search_period=config.search_period,
-                min_detection=config.min_detection,
-                min_presence=config.min_presence,
-                min_tracking=config.min_tracking,
-            ),
-            lambda detection: rejection(detection, config.min_visibility),
+        options = EstimatorOptions(
+            model=self._model,
+            device=config.device,
+            max_people=config.max_people,
+            search_period=config.search_period,
+            min_detection=config.min_detection,
+            min_presence=config.min_presence,
+            min_tracking=config.min_tracking,
         )
+        try:
+            self._estimator = PoseEstimator(
+                options, lambda detection: rejection(detection, config.min_visibility)
+            )
+        except RuntimeError as error:
+            raise ModelMissing(
+                f"{self._model} is not a pose model that MediaPipe can load: {error}"
+            ) from error
         self._tracker = Tracker(config.max_gap, config.min_hits)
         self._last_stamp: int | None = None
         self._depths: dict[str, tuple[int, float]] = {}
