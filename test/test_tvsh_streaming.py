@@ -118,8 +118,8 @@ def test_metric_quiets_what_wanders_and_keeps_what_is_steady():
     whitening.refresh()
     noisy, quiet = np.linalg.norm(whitening.measure(np.eye(3)[:2]), axis=1)
     assert noisy < 0.4 * quiet
-    columns = whitening.columns(rng.standard_normal((7, 3)))
-    assert columns.shape == (7, 6)
+    columns = whitening.columns(rng.standard_normal((7, 3)), rng.random((7, 3)))
+    assert columns.shape == (7, 9)
     np.testing.assert_allclose(np.linalg.norm(columns, axis=1), 1)
     assert columns.min() >= 0
 

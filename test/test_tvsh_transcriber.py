@@ -227,7 +227,10 @@ def test_two_people_are_two_transcripts():
     events = transcribe(both, transcriber)
     alone = finals(transcribe(one))
     ours = [e for e in finals(events) if e.track_id == "a"]
-    assert [(e.start, e.end) for e in ours] == [(e.start, e.end) for e in alone]
+    # They know each other's motions, so that what is withdrawn may differ.
+    assert [(e.start, e.end) for e in ours if e.confidence > 0] == [
+        (e.start, e.end) for e in alone if e.confidence > 0
+    ]
     assert set(transcriber.track_ids) == {"a", "b"}
     assert {e.track_id for e in transcriber.query("", 0, SECOND)} == {"a", "b"}
     assert transcriber.segments("a") == ours

@@ -96,16 +96,16 @@ class _Measured:
 
     def distance(self, other: _Measured) -> float:
         far = self.squares[:, None] + other.squares - 2.0 * self.points @ other.points.T
-        nearest = max(float(np.median(far.min(axis=0))), float(np.median(far.min(axis=1))))
+        nearest = (float(np.median(far.min(axis=0))) + float(np.median(far.min(axis=1)))) / 2.0
         return float(np.sqrt(max(nearest, 0.0) / max(self.variance + other.variance, 1e-12)))
 
 
 class Recogniser:
     """Decides, in the metric of one stream, whether a run repeats one that is remembered.
 
-    Two runs are as far apart as the median point of the one is from the nearest point of the other,
-    divided by the root of their summed variances (derived): a number without unit, that does not mind in
-    which phase of a repeated movement the runs begin and end.
+    Two runs are as far apart as the median point of the one is from the nearest point of the other, both
+    ways on average in squares, divided by the root of their summed variances (derived): a number without
+    unit, that does not mind in which phase of a repeated movement the runs begin and end.
 
     Parameters
     ----------

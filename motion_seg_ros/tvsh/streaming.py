@@ -1,8 +1,9 @@
 """The streaming segmenter: feature vectors in, runs with recurring motion ids out.
 
-Frames become even steps; steps are measured in a metric learned from the stream; the measured
-steps are embedded by fixed-lag ADMM over an adaptive dictionary; the codes are divided into runs; runs
-are compared with remembered runs. What is older than the lag is settled and never changes.
+Frames become even steps; steps are measured in a metric learned from the stream; the moments (mean and
+spread) around the measured steps are embedded by fixed-lag ADMM over an adaptive dictionary; the codes
+are divided into runs, as answers and jumps suggest; runs are compared with remembered runs. What is
+older than the lag is settled and never changes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from motion_seg_ros.tvsh.answers import Answers
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
 from motion_seg_ros.tvsh.incremental import FixedLagCodes
 from motion_seg_ros.tvsh.links import KinematicLinks
+from motion_seg_ros.tvsh.moments import moments
 from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
 from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
 from motion_seg_ros.tvsh.resampling import StepResampler
@@ -43,7 +45,7 @@ class SegmenterConfig(EmbeddingConfig):
     )
     shortest: float = setting(0.4, "Shortest run in seconds", low=0.1, high=5.0)
     newest: float = setting(0.2, "Seconds of a new run before it is announced", low=0.05, high=5.0)
-    recurrence: float = setting(0.65, "Distance below which two runs show one motion", low=0.0, high=5.0)
+    recurrence: float = setting(0.7, "Distance below which two runs show one motion", low=0.0, high=5.0)
     idle: float = setting(
         0.2, "Mean limb speed (body sizes a second) below which a person is idle", low=0.0, high=10.0
     )
@@ -120,11 +122,14 @@ class StreamingSegmenter:
         self.resampler = StepResampler(rate)
         self._whitening = Whitening(dimension, self._warmup, stray)
         self._recogniser = Recogniser(self._memory, self._whitening, config.recurrence)
-        self._dictionary = AdaptiveDictionary(2 * self._whitening.size, config.atoms)
+        self._dictionary = AdaptiveDictionary(3 * self._whitening.size, config.atoms)
         # Codes come to rest before their steps are settled.
         self._free = min(self._lag, max(1, round(config.embedding_lag * rate)))
         self._embedding = FixedLagCodes(config, self._free)
         self._embedding.use_atoms(self._dictionary.atoms)
+        self._half = self._warmup // 2
+        # Settled steps that moments of open ones reach back to.
+        self._before: deque[Array] = deque(maxlen=self._half)
         self._points: deque[Array] = deque()
         self._activity: deque[float] = deque()
         self._codes: deque[Array] = deque()
@@ -229,12 +234,12 @@ class StreamingSegmenter:
             return
         if self._steps == self._warmup:
             self._whitening.refresh()
-            for column in self._whitening.columns(np.array(self._points)):
-                self._embed(column)
+            for count in range(1, self._steps + 1):
+                self._embed(self._columns(count))
         else:
             if self._steps % self._hop == 0:
                 self._refresh()
-            self._embed(self._whitening.columns(point[None])[0])
+            self._embed(self._columns())
         self._answers.show_due(self._steps)
         self._divide()
 
@@ -249,13 +254,21 @@ class StreamingSegmenter:
         self._recogniser.refresh()
         self._dictionary.sweep()
         self._embedding.use_atoms(self._dictionary.atoms)
-        count = len(self._embedding.codes)
-        if count:
-            points = np.array(self._points)[-count - 1 : -1]
-            self._embedding.replace_data(self._whitening.columns(points))
 
-    def _embed(self, column: Array) -> None:
+    def _columns(self, until: int | None = None) -> Array:
+        """Columns of the steps that will be free when one more is embedded, newest last."""
+        points = np.array([*self._before, *self._points])
+        oldest = self._steps - len(points)
+        walls = [step - oldest for step, link in self._links.items() if link < 0.5 and step > oldest]
+        count = min(len(self._embedding.codes) + 1, self._free)
+        means, spreads = moments(self._whitening.measure(points)[:until], count, self._half, walls)
+        return self._whitening.columns(means, spreads)
+
+    def _embed(self, columns: Array) -> None:
+        column = columns[-1]
         left = self._embedding.push(column)
+        # A moment goes on after its step: what was known of the last ones has grown.
+        self._embedding.replace_data(columns)
         links = self._embedding.links
         for step, link in self._links.items():
             place = step - self._steps + len(links)
@@ -301,6 +314,7 @@ class StreamingSegmenter:
         self._activity.popleft()
         if self._codes:
             self._statistics.add(self._codes.popleft())
+        self._before.append(point)
         self._exemplars.add(point)
         self._run = replace(self._run, last=self.settled + 1)
         self._links.pop(self.settled, None)

@@ -86,13 +86,12 @@ class Whitening:
         """(n, size) points in the metric in force, whose Euclidean distances count."""
         return points @ self._metric
 
-    def columns(self, points: Array) -> Array:
-        """(n, 2 size) non-negative unit rows for the embedding: parts above and below the mean."""
-        measured = (points - self._center) @ self._metric
-        parts = np.hstack((np.maximum(measured, 0.0), np.maximum(-measured, 0.0)))
+    def columns(self, means: Array, spreads: Array) -> Array:
+        """(n, 3 size) non-negative unit rows for the embedding: parts above and below the mean, and spreads.
+
+        ``means`` and ``spreads`` are (n, size) moments of measured points.
+        """
+        level = means - self._center @ self._metric
+        parts = np.hstack((np.maximum(level, 0.0), np.maximum(-level, 0.0), spreads))
         length = np.linalg.norm(parts, axis=1, keepdims=True)
         return parts / np.where(length > 0, length, 1.0)
-
-    def spread(self, covariance: Array) -> Array:
-        """(size,) standard deviations in the metric in force, of points with that covariance."""
-        return np.sqrt(np.maximum((self._metric @ covariance * self._metric).sum(axis=1), 0.0))

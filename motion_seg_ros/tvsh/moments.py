@@ -1,0 +1,46 @@
+"""What a moment of movement is like, whatever its phase: means and spreads over a short window.
+
+Poses of one repeated movement may differ more among themselves than from those of the next movement;
+their mean and spread over most of a period do not (derived).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def moments(points: Array, count: int, half: int, walls: Sequence[int]) -> tuple[Array, Array]:
+    """Means and standard deviations around the last ``count`` points.
+
+    Parameters
+    ----------
+    points : (n, d), oldest first.
+    count : 1..n.
+    half : a window reaches this many points to both sides, as far as there are points.
+    walls : windows do not reach across the place just before any of these points.
+
+    Returns
+    -------
+    Two (count, d) arrays.
+    """
+    total = len(points)
+    zero = np.zeros((1, points.shape[1]))
+    # Around their mean, so that the squares of a large offset cannot swamp the spread.
+    middle = points.mean(axis=0)
+    centred = points - middle
+    sums = np.vstack((zero, np.cumsum(centred, axis=0)))
+    squares = np.vstack((zero, np.cumsum(centred**2, axis=0)))
+    places = np.arange(total - count, total)
+    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, total)
+    for wall in walls:
+        low = np.where(places >= wall, np.maximum(low, wall), low)
+        high = np.where(places < wall, np.minimum(high, wall), high)
+    size = (high - low)[:, None]
+    means = (sums[high] - sums[low]) / size
+    variances = (squares[high] - squares[low]) / size - means**2
+    return means + middle, np.sqrt(np.maximum(variances, 0.0))
