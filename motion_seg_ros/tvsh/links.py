@@ -76,8 +76,8 @@ class KinematicLinks:
     a ratio several spreads above the usual one, and of at least :data:`_LEAST_RATIO`, is a jump. Nothing
     has a unit or a scale. Spliced recordings, a camera that is switched and a track that passes to
     another person jump at most boundaries, and there these links do most of the work (without
-    them the accuracy on hms_weiz and hms_ut falls by about 0.2). In an uncut stream of one person there are none, every link is 1, and
-    nothing is gained.
+    them the accuracy on hms_weiz and hms_ut falls by about 0.2). In an uncut stream of one person there
+    are none, every link is 1, and nothing is gained.
     """
 
     def __init__(self) -> None:
