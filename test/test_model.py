@@ -32,7 +32,7 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_model_names_the_command_that_gets_it(folder: Path) -> None:
-    with pytest.raises(ModelMissing, match=r"python -m motion_seg_ros\.pose\.model heavy"):
+    with pytest.raises(ModelMissing, match=r"python3 -m motion_seg_ros\.pose\.model heavy"):
         find_model("heavy")
 
 

@@ -56,7 +56,7 @@ def test_doctor_works_before_anything_is_installed(checkout: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert "messages" in done.stdout
     assert "./run shell true" in done.stdout
-    assert "python -m motion_seg_ros.pose.model full" in done.stdout
+    assert "python3 -m motion_seg_ros.pose.model full" in done.stdout
 
 
 def test_an_old_ros_is_refused_in_one_sentence(checkout: Path) -> None:

@@ -73,7 +73,7 @@ def find_model(name: str) -> Path:
         if path.is_file():
             return path
         raise ModelMissing(f"there is no pose model at {name}: give a file, or one of {', '.join(OFFICIAL)}")
-    command = f"python -m motion_seg_ros.pose.model {name}"
+    command = f"python3 -m motion_seg_ros.pose.model {name}"
     for folder in _folders():
         path = folder / _file_name(name)
         if path.is_file():
@@ -266,7 +266,7 @@ def with_metadata(network: bytes, *, mean: float, std: float) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Install one pose model and say where it is."""
-    parser = argparse.ArgumentParser(prog="python -m motion_seg_ros.pose.model", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m motion_seg_ros.pose.model", description=main.__doc__)
     parser.add_argument("name", nargs="?", default="full", choices=OFFICIAL)
     name = parser.parse_args(arguments).name
     logging.basicConfig(level=logging.INFO, format="%(message)s")
