@@ -85,16 +85,16 @@ def test_idle_is_what_moves_too_little():
 
 def test_memory_does_not_grow_with_the_stream():
     segmenter = StreamingSegmenter(8, SegmenterConfig(motions=8))
-    features = patterns(np.tile(np.repeat([0, 1, 2], 60), 13), dimension=8)
-    sizes = np.zeros(3)
+    features = patterns(np.tile(np.repeat([0, 1, 2], 60), 22), dimension=8)
+    sizes = np.zeros(5)
     tracemalloc.start()
     for i, vector in enumerate(features):
         segmenter.update(round(i * 4e7), vector)
         if i % 780 == 779:
             sizes[i // 780] = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    # Half a minute fills every window; after it there is nothing left to grow.
-    assert sizes[2] < sizes[1] + 10_000
+    # Two minutes fill every window and every table; after them there is nothing left to grow.
+    assert sizes[4] < sizes[3] + 10_000
 
 
 def test_cost_of_a_frame_does_not_grow_with_the_stream_and_is_small():

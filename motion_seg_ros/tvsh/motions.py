@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,22 +83,48 @@ class MotionMemory:
             del self.prototypes[next(crowded)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """Points of a run in the metric, with what their distances need."""
+    """Points of runs in the metric, padded to equal number: one product measures a run against all.
 
-    points: Array
-    squares: Array
-    variance: float
+    Attributes
+    ----------
+    points : (N, n, d), zero where padded to the n of the longest run.
+    squares : (N, n) squared lengths, infinite where padded.
+    counts : (N,) points that are real.
+    variances : (N,) summed over dimensions.
+    """
 
-    @classmethod
-    def of(cls, points: Array) -> _Measured:
-        return cls(points, (points**2).sum(axis=1), float(points.var(axis=0).sum()))
+    def __init__(self, runs: Sequence[Array]) -> None:
+        most = max((len(run) for run in runs), default=0)
+        dimension = runs[0].shape[1] if runs else 0
+        self.points = np.zeros((len(runs), most, dimension))
+        self.squares = np.full((len(runs), most), np.inf)
+        self.counts = np.ones(len(runs), np.intp)
+        self.variances = np.zeros(len(runs))
+        for row, points in enumerate(runs):
+            self.set(row, points)
 
-    def distance(self, other: _Measured) -> float:
-        far = self.squares[:, None] + other.squares - 2.0 * self.points @ other.points.T
-        nearest = (float(np.median(far.min(axis=0))) + float(np.median(far.min(axis=1)))) / 2.0
-        return float(np.sqrt(max(nearest, 0.0) / max(self.variance + other.variance, 1e-12)))
+    def set(self, row: int, points: Array) -> None:
+        """Replace a run by as many (n, d) points, measured anew."""
+        count = len(points)
+        self.points[row] = 0.0
+        self.points[row, :count] = points
+        self.squares[row] = np.inf
+        self.squares[row, :count] = (points**2).sum(axis=1)
+        self.counts[row] = count
+        self.variances[row] = points.var(axis=0).sum()
+
+    def distances(self, points: Array) -> Array:
+        """(N,) distances of a run of (n, d) points; see :class:`Recogniser`."""
+        rows = np.arange(len(self.counts))
+        flat = self.points.reshape(-1, points.shape[1])
+        far = (points**2).sum(axis=1)[:, None] + self.squares.ravel() - 2.0 * points @ flat.T
+        far = far.reshape(len(points), *self.squares.shape)
+        theirs = np.sort(far.min(axis=0), axis=1)  # the padding comes last
+        middle = (theirs[rows, (self.counts - 1) // 2] + theirs[rows, self.counts // 2]) / 2.0
+        nearest = (np.median(far.min(axis=2), axis=0) + middle) / 2.0
+        spread = np.maximum(self.variances + points.var(axis=0).sum(), 1e-12)
+        return np.sqrt(np.maximum(nearest, 0.0) / spread)
 
 
 class Recogniser:
@@ -118,16 +145,18 @@ class Recogniser:
         self._memory = memory
         self._whitening = whitening
         self._threshold = threshold
-        # Prototypes in the metric of the time they were last measured, the stalest first.
-        self._measured: dict[int, _Measured] = {}
+        # Prototypes in the metric of the time they were last measured, and whose turn is next.
+        self._keys: list[int] = []
+        self._measured = _Measured([])
+        self._turn = 0
 
     def refresh(self) -> None:
         """Follow a metric that has moved."""
+        self._follow_memory()
         known = self._memory.prototypes
-        self._measured = {key: value for key, value in self._measured.items() if key in known}
-        for key in list(self._measured)[:_REFRESHED]:
-            del self._measured[key]
-            self._measured[key] = self._measure(known[key].points)
+        for _ in range(min(_REFRESHED, len(self._keys))):
+            self._turn = (self._turn + 1) % len(self._keys)
+            self._measured.set(self._turn, self._measure(known[self._keys[self._turn]].points))
 
     def match(self, points: Array, *extra: Prototype, other_than: int = -1) -> tuple[int, float]:
         """The motion of a run with those points, and its confidence: (-1, 0.0) if none is near.
@@ -135,22 +164,37 @@ class Recogniser:
         The motion ``other_than`` is left out. ``extra`` prototypes are compared without being
         remembered. The confidence falls from 1 at distance 0 to 0.5 at the threshold.
         """
+        self._follow_memory()
         known = self._memory.prototypes
-        for key in known.keys() - self._measured.keys():
-            self._measured[key] = self._measure(known[key].points)
         run = self._measure(points)
+        motions = [known[key].motion_id for key in self._keys] + [prototype.motion_id for prototype in extra]
+        distances = [
+            bank.distances(run)
+            for bank in (self._measured, _Measured([self._measure(prototype.points) for prototype in extra]))
+            if len(bank.counts)
+        ]
         nearest, motion_id = self._threshold, -1
-        for key, prototype in known.items():
-            if prototype.motion_id == other_than:
-                continue
-            if (distance := run.distance(self._measured[key])) < nearest:
-                nearest, motion_id = distance, prototype.motion_id
-        for prototype in extra:
-            if prototype.motion_id == other_than:
-                continue
-            if (distance := run.distance(self._measure(prototype.points))) < nearest:
-                nearest, motion_id = distance, prototype.motion_id
+        for motion, distance in zip(motions, np.concatenate(distances) if distances else (), strict=True):
+            if motion != other_than and distance < nearest:
+                nearest, motion_id = float(distance), motion
         return motion_id, 0.0 if motion_id < 0 else 1.0 - nearest / self._threshold / 2.0
 
-    def _measure(self, points: Array) -> _Measured:
-        return _Measured.of(self._whitening.measure(points))
+    def _follow_memory(self) -> None:
+        """Take up what was remembered or forgotten since."""
+        known = self._memory.prototypes
+        if self._keys == list(known):
+            return
+        row = {key: number for number, key in enumerate(self._keys)}
+        before = self._measured
+        self._keys = list(known)
+        self._measured = _Measured(
+            [
+                before.points[row[key], : before.counts[row[key]]]
+                if key in row
+                else self._measure(known[key].points)
+                for key in self._keys
+            ]
+        )
+
+    def _measure(self, points: Array) -> Array:
+        return self._whitening.measure(points)
