@@ -197,7 +197,8 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
         default=sample,
         help="camera (0, /dev/video0), video, rosbag, .npz, .bvh or .amc",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder to write to (%(default)s)")
+    out = Path(os.environ.get("MOTION_SEG_OUT", "out/demo"))
+    parser.add_argument("--out", type=Path, default=out, help="folder to write to (%(default)s)")
     parser.add_argument("--config", type=Path, help="parameter file, on top of config/motion_seg.yaml")
     parser.add_argument("--model", help="pose model: lite, full, heavy or a .task file")
     parser.add_argument("--rate", type=float, default=1.0, help="playback speed (%(default)s)")
@@ -212,10 +213,10 @@ def main(args: list[str] | None = None) -> int:
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     try:
         source = open_source(options.source, from_images=options.from_images)
-    except SourceError as error:
+        (options.out / "log").mkdir(parents=True, exist_ok=True)
+    except (SourceError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
-    (options.out / "log").mkdir(parents=True, exist_ok=True)
     demo = Demo(options, source)
     problem = ""
     try:
@@ -227,7 +228,11 @@ def main(args: list[str] | None = None) -> int:
     if problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1
-    report_from_bag(options.out / "bag", options.out / "report.html")
+    try:
+        report_from_bag(options.out / "bag", options.out / "report.html")
+    except SourceError as error:  # stopped before anything was seen
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
     print(f"\n{demo.summary()}\n")
     for name in ("events.jsonl", "report.html", "bag"):
         print(f"wrote {options.out / name}")
