@@ -152,7 +152,8 @@ def run_one(recording: Recording, method: str, config: BenchmarkConfig) -> Found
                 interview.step(frame)
             links, questions = interview.links(), interview.questions
         return replace(segmenters.batch(recording, given, links), questions=questions)
-    segmenter = StreamingSegmenter(recording.data.shape[1], SegmenterConfig(), stray=recording.stray)
+    settings = SegmenterConfig(jumps=config.links != "none")
+    segmenter = StreamingSegmenter(recording.data.shape[1], settings, stray=recording.stray)
     asked = None if oracle is None else Interview(recording.truth, recording.fps, oracle)
     return segmenters.stream(recording, segmenter, asked)
 
@@ -221,8 +222,6 @@ def run_benchmark(
     paths, notes = find_recordings(folder)
     if config.mode == "stream" and config.clusters == "known":
         notes.append("a stream's number of motions is never given: tvsh finds it itself")
-    if config.mode == "stream" and config.links == "none":
-        notes.append("the streaming segmenter always looks for jumps: none is the same as kinematic")
     methods = methods_of(config)
     sheets: list[Sheet] = []
     out.mkdir(parents=True, exist_ok=True)

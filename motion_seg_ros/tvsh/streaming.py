@@ -57,6 +57,7 @@ class SegmenterConfig(EmbeddingConfig):
         high=100.0,
     )
     motions: int = setting(128, "Most remembered runs", low=1, high=4096)
+    jumps: bool = setting(True, "Whether a jump between two frames (a splice, a swapped track) is a boundary")
 
 
 # What the typical change of a code in 2 s is taken to be before it has been seen, and for how many steps
@@ -164,7 +165,7 @@ class StreamingSegmenter:
         """
         self.closed, self.settled_ids = [], []
         self._newest_stamp = stamp
-        for time, link in self._kinematics.update(stamp, features):
+        for time, link in self._kinematics.update(stamp, features) if self._config.jumps else ():
             step = round((time - self.resampler.origin) / self.resampler.period)
             if step >= self.settled:
                 self._links[step] = min(link, self._links.get(step, 1.0))
