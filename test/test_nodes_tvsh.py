@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from motion import SECOND, frame, frames, pose
 from ros_graph import LATCHED, REPLAY, Graph
+from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
 from motion_seg_ros.msg import SegmentArray, SegmentEvent, SkeletonArray
@@ -70,6 +71,20 @@ def test_a_late_listener_and_a_question_get_the_latest_revisions(graph):
         GetSegments, "get_segments", end=to_message(frame(2 * SECOND, None), TYPES).header.stamp
     ).segments
     assert 0 < len(early) < len(everything)
+
+
+def test_captions_say_over_each_head_what_is_being_done(graph):
+    _, publisher = start(graph)
+    captions = graph.collect(MarkerArray, "captions")
+    graph.until(lambda: graph.node.count_publishers("captions"))
+    graph.spin(0.5)
+    for item in frames([("wave", 4.0)]):
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: len(captions) == 120)
+    (caption,) = captions[-1].markers
+    assert caption.text.startswith("motion ")
+    assert caption.ns == "1"
+    assert caption.pose.position.z > 0.65  # above the head
 
 
 def test_bad_frames_are_survived_and_counted(graph):

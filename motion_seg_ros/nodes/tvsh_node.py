@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from rclpy.duration import Duration
@@ -93,15 +92,16 @@ class TvshNode(ManagedNode):
             return
         self._publish(events)
         if self._captions.get_subscription_count():
-            doing = {track: describe(events[-1]) for track, events in self._latest(frame)}
-            self._captions.publish(caption_markers(message.header, frame, doing))
+            self._captions.publish(caption_markers(message.header, frame, self._doing(frame)))
 
-    def _latest(self, frame: SkeletonFrame) -> Iterator[tuple[str, list[Event]]]:
-        """The segments of everybody in the frame who has any."""
+    def _doing(self, frame: SkeletonFrame) -> dict[str, str]:
+        """What everybody in the frame is doing, by track id."""
+        doing = {}
         for skeleton in frame.skeletons:
-            segments = self._transcriber.segments(skeleton.track_id)
-            if segments:
-                yield skeleton.track_id, segments
+            for segment in self._transcriber.segments(skeleton.track_id):
+                if not segment.withdrawn:
+                    doing[skeleton.track_id] = describe(segment)
+        return doing
 
     def _publish(self, events: list[Event]) -> None:
         for event in events:

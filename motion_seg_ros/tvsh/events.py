@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -50,8 +50,11 @@ class SegmentEvent:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether the segment was announced and then taken back: no boundary is at its start after all."""
-        return self.final and self.start == self.end and self.boundary_confidence == 0.0
+        """Whether the segment was announced and taken back: no boundary is at its start after all.
+
+        Until it is final it waits for the next boundary.
+        """
+        return self.start == self.end and self.boundary_confidence == 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values in the order of the message; ``type`` by name."""
@@ -74,15 +77,8 @@ class SegmentEvent:
         )
 
 
-def write_jsonl(events: Iterable[SegmentEvent], path: Path) -> None:
-    """One JSON object a line."""
-    with path.open("w", encoding="utf-8") as file:
-        for event in events:
-            file.write(event.to_json() + "\n")
-
-
 def read_jsonl(path: Path) -> Iterator[SegmentEvent]:
-    """Events of a file that :func:`write_jsonl` wrote."""
+    """Events of a file with one :meth:`SegmentEvent.to_json` a line."""
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield SegmentEvent.from_dict(json.loads(line))
