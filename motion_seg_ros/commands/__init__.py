@@ -1,0 +1,1 @@
+"""The commands of motion-seg, a module a group; each imports what it needs when it runs."""

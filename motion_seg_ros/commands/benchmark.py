@@ -1,0 +1,64 @@
+"""motion-seg benchmark: TVSH and other methods on labelled recordings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from motion_seg_ros.commands.terminal import OK
+
+if TYPE_CHECKING:
+    from motion_seg_ros.commands.terminal import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the parser."""
+    benchmark = commands.add_parser("benchmark", help="score TVSH and other methods on labelled recordings")
+    benchmark.add_argument(
+        "data", type=Path, metavar="DATA_DIR", help="folder of .npz files, or of such folders"
+    )
+    benchmark.add_argument(
+        "--mode", choices=("batch", "stream"), default="stream", help="(default %(default)s)"
+    )
+    benchmark.add_argument(
+        "--clusters",
+        choices=("known", "unknown"),
+        default="unknown",
+        help="whether the number of motions is given (default %(default)s)",
+    )
+    benchmark.add_argument(
+        "--links",
+        default="kinematic",
+        help="none, kinematic or simulated:EVERY,ERR[,LATENCY_S] (default %(default)s)",
+    )
+    benchmark.add_argument("--method", default="tvsh", help="tvsh, a peer, or all (default %(default)s)")
+    benchmark.add_argument("--out", type=Path, required=True, help="folder for summary.json and the labels")
+    benchmark.add_argument("--jobs", type=int, default=1, help="processes (default %(default)s)")
+    benchmark.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    # One thread, for times that mean something; numpy reads this when it is first imported.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    from tqdm import tqdm
+
+    from motion_seg_ros.evaluation.benchmark import BenchmarkConfig, run_benchmark, table
+
+    if options.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, not {options.jobs}")
+    config = BenchmarkConfig(options.mode, options.clusters, options.links, options.method)
+    with tqdm(unit=" runs", file=sys.stderr, disable=None, leave=False) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        sheets, notes = run_benchmark(options.data, config, options.out, options.jobs, tell)
+    for note in notes:
+        print(f"motion-seg: {note}", file=sys.stderr)
+    print(table(config, sheets))
+    print(f"wrote {options.out / 'summary.json'}")
+    return OK
