@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from motion_seg_ros.bags import conversion
 from motion_seg_ros.bags.conversion import MessageError, from_message, to_compressed, to_message
 from motion_seg_ros.bags.items import Image, Label
 from motion_seg_ros.bags.typestore import typestore
+from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import EventType, SegmentEvent
 
@@ -34,6 +36,17 @@ EVENT = SegmentEvent(
     label="wave with “both” hands",
     label_source="llm:x",
     concept_tokens=(0, 65535, 7),
+)
+TOKENS = ConceptTokens(
+    stamp=1_700_000_000_123_456_789,
+    frame_id="camera",
+    track_id="2",
+    codebook="c0de" * 16,
+    start=1_700_000_000_000_000_001,
+    end=1_700_000_000_133_333_333,
+    tokens=(0, 65535, 7),
+    distances=(0.5, 0.25, 3.0),
+    embedding=np.arange(8, dtype=np.float32) / 7,
 )
 PICTURE = Image(np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3), "camera")
 
@@ -98,6 +111,25 @@ def test_events_survive(types: Mapping[str, Any]) -> None:
     assert from_message(to_message(EVENT, types)) == EVENT
 
 
+@pytest.mark.parametrize("embedding", [TOKENS.embedding, np.zeros(0, np.float32)])
+def test_tokens_survive(types: Mapping[str, Any], embedding: np.ndarray) -> None:
+    back = from_message(to_message(replace(TOKENS, embedding=embedding), types))
+    assert isinstance(back, ConceptTokens)
+    np.testing.assert_array_equal(back.embedding, embedding)
+    assert back.embedding.dtype == np.float32
+    assert repr(back) == repr(replace(TOKENS, embedding=embedding))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("tokens", []), ("distances", [1.0]), ("tokens", [1, 2]), ("start", TOKENS.end)]
+)
+def test_contradicting_tokens(field: str, value: Any) -> None:
+    msg = to_message(TOKENS, typestore().types)
+    setattr(msg, field, conversion.ns_to_time(value, typestore().types) if field == "start" else value)
+    with pytest.raises(MessageError, match="distances"):
+        from_message(msg)
+
+
 def test_labels_and_images_survive(types: Mapping[str, Any]) -> None:
     assert from_message(to_message(Label("wave"), types)) == Label("wave")
     msg = to_message(PICTURE, types, stamp=7)
@@ -112,7 +144,9 @@ def test_labels_and_images_survive(types: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "obj", [skeletons(0), skeletons(2), EVENT, PICTURE, Label("wave")], ids=lambda obj: type(obj).__name__
+    "obj",
+    [skeletons(0), skeletons(2), EVENT, TOKENS, PICTURE, Label("wave")],
+    ids=lambda obj: type(obj).__name__,
 )
 def test_rosbags_and_rclpy_write_the_same_bytes(obj: Any) -> None:
     rclpy_classes = rclpy_types()
@@ -131,6 +165,8 @@ def test_rosbags_and_rclpy_write_the_same_bytes(obj: Any) -> None:
     if isinstance(obj, SkeletonFrame):
         assert isinstance(back, SkeletonFrame)
         assert same(back, obj)
+    elif isinstance(obj, ConceptTokens):
+        assert repr(back) == repr(obj)
     elif not isinstance(obj, Image):
         assert back == obj
 

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.bags.images import decode_compressed, decode_image, encode_jpeg
 from motion_seg_ros.bags.items import Image, Item, Label
+from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import EventType, SegmentEvent
 
 SKELETONS = "motion_seg_ros/msg/SkeletonArray"
 EVENT = "motion_seg_ros/msg/SegmentEvent"
+CONCEPTS = "motion_seg_ros/msg/ConceptTokens"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
@@ -69,8 +71,9 @@ def time_to_ns(time: Any) -> int:
     return int(time.sec) * _SECOND + int(time.nanosec)
 
 
-def from_message(msg: Any) -> Item | SegmentEvent:
-    """The core object of a SkeletonArray, SegmentEvent, Image, CompressedImage or String (a label).
+def from_message(msg: Any) -> Item | SegmentEvent | ConceptTokens:
+    """The core object of a SkeletonArray, SegmentEvent, ConceptTokens, Image, CompressedImage or String (a
+    label).
 
     Raises
     ------
@@ -80,7 +83,7 @@ def from_message(msg: Any) -> Item | SegmentEvent:
     return _FROM[type_name(msg)](msg)
 
 
-def to_message(obj: Item | SegmentEvent, types: Mapping[str, Any], stamp: int = 0) -> Any:
+def to_message(obj: Item | SegmentEvent | ConceptTokens, types: Mapping[str, Any], stamp: int = 0) -> Any:
     """The message of a core object, with the classes in ``types`` (name -> class).
 
     ``stamp`` (ns) is for images only: everything else carries its own or has none.
@@ -93,6 +96,8 @@ def to_message(obj: Item | SegmentEvent, types: Mapping[str, Any], stamp: int = 
         return _skeletons_to_message(obj, types)
     if isinstance(obj, SegmentEvent):
         return _event_to_message(obj, types)
+    if isinstance(obj, ConceptTokens):
+        return _concepts_to_message(obj, types)
     if isinstance(obj, Image):
         return _image_to_message(obj, types, stamp)
     return types[TEXT](data=obj.text)
@@ -192,6 +197,25 @@ def _event_from_message(msg: Any) -> SegmentEvent:
     )
 
 
+def _concepts_from_message(msg: Any) -> ConceptTokens:
+    start, end = time_to_ns(msg.start), time_to_ns(msg.end)
+    if len(msg.tokens) != len(msg.distances) or not len(msg.tokens) or end <= start:
+        raise MessageError(
+            f"{len(msg.tokens)} tokens with {len(msg.distances)} distances from {start} to {end} ns"
+        )
+    return ConceptTokens(
+        stamp=time_to_ns(msg.header.stamp),
+        frame_id=frame_id_of(msg),
+        track_id=str(msg.track_id),
+        codebook=str(msg.codebook),
+        start=start,
+        end=end,
+        tokens=tuple(int(token) for token in msg.tokens),
+        distances=tuple(float(distance) for distance in msg.distances),
+        embedding=np.array(msg.embedding, dtype=np.float32),
+    )
+
+
 def _skeletons_to_message(frame: SkeletonFrame, types: Mapping[str, Any]) -> Any:
     header = _header(frame.stamp, frame.frame_id, types)
     point = types["geometry_msgs/msg/Point"]
@@ -229,6 +253,20 @@ def _event_to_message(event: SegmentEvent, types: Mapping[str, Any]) -> Any:
         label=event.label,
         label_source=event.label_source,
         concept_tokens=_numbers(cls, "H", array("H", event.concept_tokens).tobytes()),
+    )
+
+
+def _concepts_to_message(concepts: ConceptTokens, types: Mapping[str, Any]) -> Any:
+    cls = types[CONCEPTS]
+    return cls(
+        header=_header(concepts.stamp, concepts.frame_id, types),
+        track_id=concepts.track_id,
+        codebook=concepts.codebook,
+        start=ns_to_time(concepts.start, types),
+        end=ns_to_time(concepts.end, types),
+        tokens=_numbers(cls, "H", array("H", concepts.tokens).tobytes()),
+        distances=_numbers(cls, "f", array("f", concepts.distances).tobytes()),
+        embedding=_numbers(cls, "f", concepts.embedding.astype(np.float32).tobytes()),
     )
 
 
@@ -273,9 +311,10 @@ def _label_from_message(msg: Any) -> Label:
     return Label(str(msg.data))
 
 
-_FROM: dict[str, Callable[[Any], Item | SegmentEvent]] = {
+_FROM: dict[str, Callable[[Any], Item | SegmentEvent | ConceptTokens]] = {
     "SkeletonArray": _skeletons_from_message,
     "SegmentEvent": _event_from_message,
+    "ConceptTokens": _concepts_from_message,
     "Image": _image_from_message,
     "CompressedImage": _compressed_from_message,
     "String": _label_from_message,

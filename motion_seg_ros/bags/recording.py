@@ -16,6 +16,7 @@ from motion_seg_ros.bags.conversion import MessageError, from_message, stamp_of
 from motion_seg_ros.bags.images import ImageError
 from motion_seg_ros.bags.items import Item, Source, SourceError
 from motion_seg_ros.datasets.skeletons import guess_axes, known_counts, names_of, skeleton
+from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
@@ -90,8 +91,8 @@ class BagSource(Source):
         item = from_message(msg)
         if isinstance(item, SkeletonFrame) and item.stamp != stamp:
             return SkeletonFrame(stamp, item.frame_id, item.skeletons)
-        if isinstance(item, SegmentEvent):
-            raise MessageError(f"{topic} carries events, not people")
+        if isinstance(item, SegmentEvent | ConceptTokens):
+            raise MessageError(f"{topic} carries what was said of people, not people")
         return item
 
     def _from_poses(self, stamp: int, msg: Any) -> SkeletonFrame:
@@ -123,7 +124,9 @@ def recorded(bag: Bag, wants_image: Callable[[int], bool]) -> Iterator[tuple[int
         if names[topic] not in conversion.IMAGE_TYPES or wants_image(stamp):
             # The report shows what there is; how much was broken was told by who read the recording.
             with suppress(MessageError, ImageError, AttributeError):
-                yield stamp, from_message(msg)
+                item = from_message(msg)
+                if not isinstance(item, ConceptTokens):
+                    yield stamp, item
 
 
 def _stamped(bag: Bag, topics: Collection[str]) -> Iterator[tuple[int, tuple[str, Any]]]:

@@ -14,6 +14,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from motion_seg_ros.bags.conversion import to_message
 from motion_seg_ros.bags.items import Image, Label
 from motion_seg_ros.bags.typestore import typestore
+from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
@@ -93,11 +94,11 @@ class BagWriter:
         self._open_writer().set_custom_data(key, value)
 
     def write(self, topic: str, item: Any, stamp: int) -> None:
-        """Write a core object (skeletons, event, image, label) or a message made of rosbags' classes.
+        """Write a core object (skeletons, event, tokens, image, label) or a message made of rosbags' classes.
 
         ``stamp`` (ns) is the time of recording, and an image's own stamp.
         """
-        if isinstance(item, Image | Label | SkeletonFrame | SegmentEvent):
+        if isinstance(item, Image | Label | SkeletonFrame | SegmentEvent | ConceptTokens):
             item = to_message(item, self._types.types, stamp)
         name = item.__msgtype__
         self.write_raw(topic, name, self._types.serialize_cdr(item, name), stamp)

@@ -1,0 +1,1 @@
+"""HuMoCon: discrete concepts of motion, trained with torch and run without it."""
