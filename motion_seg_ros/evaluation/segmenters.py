@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from motion_seg_ros.evaluation.answers import Interview
 from motion_seg_ros.evaluation.found import Found
 from motion_seg_ros.evaluation.recordings import Recording
+from motion_seg_ros.skeleton.resampling import StepResampler
 from motion_seg_ros.tvsh.batch import BatchConfig, segment_sequence
 from motion_seg_ros.tvsh.links import KinematicLinks
-from motion_seg_ros.tvsh.resampling import StepResampler
 from motion_seg_ros.tvsh.streaming import Run
 
 # A boundary that is told at most so many seconds from where it comes to lie is the same boundary.

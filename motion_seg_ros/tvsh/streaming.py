@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.settings import setting
+from motion_seg_ros.skeleton.resampling import StepResampler
 from motion_seg_ros.tvsh.admm import EmbeddingConfig
 from motion_seg_ros.tvsh.answers import Answers
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
@@ -24,7 +25,6 @@ from motion_seg_ros.tvsh.links import KinematicLinks
 from motion_seg_ros.tvsh.moments import moments
 from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
 from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
-from motion_seg_ros.tvsh.resampling import StepResampler
 from motion_seg_ros.tvsh.whitening import Whitening
 
 Array = NDArray[np.float64]

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import resample
 
-from motion_seg_ros.tvsh.resampling import StepResampler
+from motion_seg_ros.skeleton.resampling import StepResampler
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,175 @@
+"""What a training is made of, as YAML says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from motion_seg_ros.settings import check, setting
+
+Config = TypeVar("Config")
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """Where motion comes from: files below the data folder, or made up."""
+
+    files: str = setting("", "pattern of motion files below the data folder; empty: motion made up")
+    seconds: float = setting(0.0, "how much motion to make up", low=0, high=1e6)
+    share: float = setting(1.0, "share of the windows that come from here", low=0, high=1)
+    leave_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """How windows are changed so that other skeletons, cameras and people look familiar."""
+
+    speed: float = setting(0.25, "largest change of tempo, as a logarithm", low=0, high=1)
+    placement: float = setting(0.02, "deviation of where a skeleton puts each joint (m)", low=0, high=0.2)
+    noise: float = setting(0.01, "mean deviation of a joint from frame to frame (m)", low=0, high=0.2)
+    tilt: float = setting(3.0, "deviation of the vertical (degrees)", low=0, high=45)
+    dropout: float = setting(0.15, "share of windows that lack feet, a head or an arm", low=0, high=1)
+    standing: float = setting(
+        0.1, "share of windows whose skeleton does not move from its place", low=0, high=1
+    )
+    rates: tuple[float, ...] = (15.0, 20.0, 30.0, 30.0, 60.0)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.rates or not all(5 <= rate <= 240 for rate in self.rates):
+            raise ValueError(f"rates must be camera rates in [5, 240], not {self.rates}")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the networks."""
+
+    states: int = setting(128, "width of the motion encoder at each frame", low=8, high=1024)
+    channels: int = setting(192, "width of the motion encoder at each token", low=8, high=1024)
+    dilations: tuple[int, ...] = (1, 2, 3)
+    embedding: int = setting(64, "dimensions of a code", low=2, high=1024)
+    codes: int = setting(128, "motion concepts", low=2, high=65536)
+    video_channels: int = setting(96, "width of the video encoder", low=8, high=1024)
+    video_codes: int = setting(64, "video concepts", low=2, high=65536)
+    classifier: int = setting(32, "width of the classifiers that the hypernetwork makes", low=2, high=256)
+    projection: int = setting(64, "dimensions in which video and motion are compared", low=2, high=1024)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.dilations or min(self.dilations) < 1:
+            raise ValueError(f"dilations must be at least 1, not {self.dilations}")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the terms; 0 switches one off."""
+
+    motion: float = setting(1.0, "reconstruction of motion", low=0, high=100)
+    video: float = setting(1.0, "reconstruction of video", low=0, high=100)
+    dis: float = setting(0.1, "codes classify states", low=0, high=100)
+    act: float = setting(0.5, "the classifier's gradient tells the velocity", low=0, high=100)
+    align: float = setting(0.1, "video and motion of the same moment agree", low=0, high=100)
+    commitment: float = setting(0.25, "embeddings stay near their codes", low=0, high=100)
+    temperature: float = setting(0.07, "of the alignment", low=0.001, high=10)
+    mask_low: float = setting(0.3, "least share of tokens hidden from the decoder", low=0, high=0.95)
+    mask_high: float = setting(0.5, "largest share of tokens hidden from the decoder", low=0, high=0.95)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.mask_low > self.mask_high:
+            raise ValueError(f"mask_low {self.mask_low} is above mask_high {self.mask_high}")
+
+    @property
+    def sees_video(self) -> bool:
+        """Whether any term needs video."""
+        return self.video > 0 or self.align > 0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training, whole."""
+
+    sources: tuple[SourceConfig, ...]
+    model: ModelConfig = field(default_factory=ModelConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    licence: str = setting("", "licence of the weights, for the model card")
+    training_data: str = setting("", "what the weights were trained on, for the model card")
+    frames: int = setting(64, "steps of a window", low=16, high=4096)
+    batch: int = setting(48, "windows in a step of all processes together", low=2, high=65536)
+    paired: int = setting(16, "windows of a step that have video", low=0, high=65536)
+    clips_with_video: int = setting(600, "windows that are rendered", low=0, high=1_000_000)
+    epochs: int = setting(20, "epochs", low=1, high=100_000)
+    steps: int = setting(100, "steps of an epoch", low=1, high=1_000_000)
+    learning_rate: float = setting(1e-3, "of AdamW, at its height", low=1e-7, high=1)
+    weight_decay: float = setting(0.01, "of AdamW", low=0, high=1)
+    seed: int = setting(0, "of everything random", low=0, high=2**31)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.frames % 4:
+            raise ValueError(f"frames must be a multiple of 4, the frames of a token, not {self.frames}")
+        if not self.sources:
+            raise ValueError("sources must name some motion")
+        if self.paired > self.batch:
+            raise ValueError(f"paired {self.paired} is more than batch {self.batch}")
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read a training configuration.
+
+    Raises
+    ------
+    ValueError : it cannot be read, is not YAML, or names an unknown or unfit setting; one sentence.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    try:
+        return from_mapping(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def from_mapping(content: Any) -> TrainingConfig:
+    """The configuration that a mapping says (as of :func:`dataclasses.asdict`)."""
+    return _build(TrainingConfig, content, "it")
+
+
+def _build(kind: type[Config], content: Any, where: str) -> Config:
+    if not isinstance(content, dict):
+        raise ValueError(f"{where} must be a mapping, not {content!r}")
+    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(map(str, content)) - set(known)):
+        raise ValueError(f"{where} has no setting {unknown[0]!r}: there are {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for name, value in content.items():
+        part = _PARTS.get(name)
+        if name == "sources":
+            if not isinstance(value, list | tuple):
+                raise ValueError("sources must be a list")
+            value = tuple(_build(SourceConfig, item, "a source") for item in value)
+        elif part is not None:
+            value = _build(part, value, name)
+        elif name == "leave_out":
+            if not isinstance(value, dict):
+                raise ValueError("leave_out must be a mapping")
+            value = {str(key): tuple(map(str, names)) for key, names in value.items()}
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[name] = value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+_PARTS: dict[str, type] = {"model": ModelConfig, "losses": LossConfig, "augmentation": AugmentationConfig}

@@ -1,0 +1,75 @@
+"""The five terms of HuMoCon's first stage (arXiv 2505.20920), each by itself.
+
+Stated: L = L_rec_motion + L_rec_video + l_dis L_dis + l_act L_act + l_align L_align, and what each term is in
+words; the forms are derived. B windows, n tokens, N sampled states, S their width, E of a code.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from motion_seg_ros.humocon.modelling import HyperClassifier
+
+
+def reconstruction(decoded: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """L_rec of either encoder: mean squared error where ``weight`` is 1; all (B, T, D)."""
+    return ((decoded - target).square() * weight).sum() / weight.sum().clamp(min=1)
+
+
+def commitment(embeddings: Tensor, codebook: Tensor, codes: Tensor, valid: Tensor) -> Tensor:
+    """How far embeddings (B, n, E) are from their codes (van den Oord et al. 2017); valid (B, n)."""
+    distance = (embeddings - codebook[codes]).square().sum(dim=-1)
+    return (distance * valid).sum() / valid.sum().clamp(min=1)
+
+
+def discrimination(
+    classifier: HyperClassifier, states: Tensor, codes: Tensor, quantised: Tensor
+) -> tuple[Tensor, Tensor]:
+    """L_dis: the classifier of a concept tells its own states from those of the batch's other concepts.
+
+    Parameters
+    ----------
+    states : (N, S). codes : (N,) of each. quantised : (N, E), with the gradient to the embeddings.
+
+    Returns
+    -------
+    The cross-entropy, and each state's logit for its own concept (N,), for :func:`velocity_from_gradient`.
+    """
+    names, own = torch.unique(codes, return_inverse=True)
+    # A concept stands in the batch by one of its tokens, through which the gradient flows.
+    place = torch.zeros(len(names), dtype=torch.long, device=codes.device)
+    place.scatter_(0, own, torch.arange(len(codes), device=codes.device))
+    logits = classifier.logits(states, quantised[place])
+    return functional.cross_entropy(logits, own), logits.gather(1, own[:, None])[:, 0]
+
+
+def velocity_from_gradient(
+    classifier: HyperClassifier, own: Tensor, states: Tensor, velocity: Tensor
+) -> Tensor:
+    """L_act: the velocity is told by the gradient of a concept's classifier with respect to the state.
+
+    ||MLP(d C_c(s) / d s) - v||^2 / var(v). The gradient keeps its graph: training differentiates it again.
+
+    Parameters
+    ----------
+    own : (N,) logits of the states' own concepts. states : (N, S) that they came from.
+    velocity : (N, V) of joints, or optical flow.
+    """
+    (gradient,) = torch.autograd.grad(own.sum(), states, create_graph=True)
+    # Scaled to a length of about 1 a dimension, whatever the sharpness of the classifier.
+    found = classifier.velocity(gradient * gradient.shape[1] ** 0.5)
+    return (found - velocity).square().mean() / velocity.var(dim=0, unbiased=False).mean().clamp(min=1e-3)
+
+
+def alignment(motion: Tensor, video: Tensor, temperature: float) -> Tensor:
+    """L_align: of the batch's videos, a motion's own is the nearest, and the other way round (InfoNCE).
+
+    Parameters
+    ----------
+    motion, video : (B, P) unit vectors; row i of both shows the same moment.
+    """
+    logits = motion @ video.T / temperature
+    own = torch.arange(len(logits), device=logits.device)
+    return (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2

@@ -1,0 +1,301 @@
+"""The networks of HuMoCon's first stage. The architecture is derived; that there are two encoders, each
+with a codebook and a decoder, and a hypernetwork that makes classifiers, is stated (arXiv 2505.20920)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from motion_seg_ros.humocon.configuration import ModelConfig
+from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, INPUTS, MOTION, POSITIONS, SEEN, VELOCITIES
+from motion_seg_ros.humocon.quantiser import Quantiser
+
+IMAGE = 64  # pixels of a side of a person's crop
+THUMBNAIL = 16  # of its reconstruction
+FLOW_CELLS = 4  # a side of the grid over which optical flow is averaged
+STATE_TARGETS = POSITIONS.stop + MOTION.stop - MOTION.start
+_KERNEL = 3
+
+
+class Norm(nn.Module):
+    """Root-mean-square norm over the channels of (B, C, T): each time by itself, so causal."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6) * self.gain
+
+
+class CausalConv(nn.Module):
+    """A convolution over the past, with its memory outside."""
+
+    def __init__(self, inputs: int, outputs: int, dilation: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(inputs, outputs, _KERNEL, dilation=dilation)
+        self.memory = (inputs, (_KERNEL - 1) * dilation)
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, T) and what came before it (B, C, P) to (B, C', T) and what comes before the next."""
+        x = torch.cat((past, x), dim=2)
+        return self.conv(x), x[:, :, x.shape[2] - self.memory[1] :]
+
+
+class CausalBlock(nn.Module):
+    """A residual block around a causal convolution. SiLU, since L_act needs second derivatives."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = Norm(channels)
+        self.conv = CausalConv(channels, channels, dilation)
+        self.out = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        y, past = self.conv(self.norm(x), past)
+        return x + self.out(functional.silu(y)), past
+
+
+class MotionEncoder(nn.Module):
+    """E_m: inputs at 30 Hz to a state a frame and a unit embedding every 4 frames, causally.
+
+    Memories of all convolutions travel as one flat vector, zeros at a track's start, so that frame by frame
+    and clip by clip are the same computation.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(INPUTS))
+        self.register_buffer("scale", torch.ones(INPUTS))
+        self.stem = CausalConv(INPUTS, config.states, 1)
+        self.frames = CausalBlock(config.states, 2)
+        self.down = nn.Conv1d(config.states, config.channels, FRAMES_PER_TOKEN, stride=FRAMES_PER_TOKEN)
+        self.tokens = nn.ModuleList(CausalBlock(config.channels, d) for d in config.dilations)
+        self.head = nn.Sequential(Norm(config.channels), nn.Conv1d(config.channels, config.embedding, 1))
+
+    @property
+    def memories(self) -> list[tuple[int, int]]:
+        """Channels and length of each memory in the flat state."""
+        blocks = [self.frames, *self.tokens]
+        return [self.stem.memory, *(cast(CausalBlock, block).conv.memory for block in blocks)]
+
+    @property
+    def state_size(self) -> int:
+        return sum(channels * length for channels, length in self.memories)
+
+    def normalised(self, motion: Tensor) -> Tensor:
+        """Inputs (..., INPUTS) centred and scaled; what was not seen is 0, the mean."""
+        seen = motion[..., SEEN].repeat_interleave(3, dim=-1)
+        there = torch.cat(
+            (seen, seen, torch.ones_like(motion[..., MOTION]), torch.ones_like(motion[..., SEEN])), -1
+        )
+        return (motion - self.mean) * self.scale * there
+
+    def forward(self, motion: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode the next frames.
+
+        Parameters
+        ----------
+        motion : (B, 4 n, INPUTS) of :mod:`motion_seg_ros.humocon.inputs`.
+        state : (B, state_size), zeros at a track's start.
+
+        Returns
+        -------
+        states (B, 4 n, states), embeddings (B, n, E) of length 1, and the next state.
+        """
+        pasts = self._unpack(state)
+        nexts: list[Tensor] = []
+        x, past = self.stem(self.normalised(motion).transpose(1, 2), pasts[0])
+        nexts.append(past)
+        x, past = self.frames(x, pasts[1])
+        nexts.append(past)
+        states = x.transpose(1, 2)
+        x = self.down(functional.silu(x))
+        for block, before in zip(self.tokens, pasts[2:], strict=True):
+            x, past = block(x, before)
+            nexts.append(past)
+        embeddings = functional.normalize(self.head(x).transpose(1, 2), dim=2, eps=1e-6)
+        return states, embeddings, torch.cat([past.flatten(1) for past in nexts], dim=1)
+
+    def start(self, motion: Tensor) -> Tensor:
+        """State of tracks that begin with ``motion`` (B, ...)."""
+        return motion.new_zeros(len(motion), self.state_size)
+
+    def _unpack(self, state: Tensor) -> list[Tensor]:
+        sizes = [channels * length for channels, length in self.memories]
+        parts = state.split(sizes, dim=1)
+        return [part.unflatten(1, shape) for part, shape in zip(parts, self.memories, strict=True)]
+
+
+class VideoEncoder(nn.Module):
+    """E_u: grey crops of a person, one a token, to a state and a unit embedding each, causally."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.video_channels
+        self.image = nn.Sequential(
+            nn.Conv2d(2, width // 4, 4, stride=4),
+            nn.SiLU(),
+            nn.Conv2d(width // 4, width // 2, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(width * (IMAGE // 16) ** 2, width),
+        )
+        self.times = nn.ModuleList(CausalBlock(width, d) for d in (1, 2))
+        self.head = nn.Sequential(Norm(width), nn.Conv1d(width, config.embedding, 1))
+
+    def forward(self, video: Tensor) -> tuple[Tensor, Tensor]:
+        """Crops (B, n, 64, 64) in 0..1 to states (B, n, C) and embeddings (B, n, E) of length 1."""
+        # A crop beside its change since the one before: a still image does not tell which way it goes.
+        before = torch.cat((video[:, :1], video[:, :-1]), dim=1)
+        pairs = torch.stack((video - 0.5, video - before), dim=2)
+        x = self.image(pairs.flatten(0, 1)).unflatten(0, video.shape[:2]).transpose(1, 2)
+        states = x.transpose(1, 2)
+        for block in self.times:
+            channels, length = cast(CausalBlock, block).conv.memory
+            x, _ = block(x, x.new_zeros(len(x), channels, length))
+        return states, functional.normalize(self.head(x).transpose(1, 2), dim=2, eps=1e-6)
+
+
+class Decoder(nn.Module):
+    """Codes (B, n, E), some of them hidden, to (B, n * ratio, outputs). It sees both sides: it only trains."""
+
+    def __init__(self, embedding: int, channels: int, outputs: int, ratio: int) -> None:
+        super().__init__()
+        self.hidden = nn.Parameter(torch.zeros(channels))
+        self.inner = nn.Linear(embedding, channels)
+        self.blocks = nn.ModuleList(_DecoderBlock(channels) for _ in range(3))
+        self.up = nn.Conv1d(channels, ratio * channels // 2, 1)
+        self.smooth = nn.Conv1d(channels // 2, channels // 2, 5, padding=2)
+        self.out = nn.Conv1d(channels // 2, outputs, 1)
+
+    def forward(self, codes: Tensor, hide: Tensor) -> Tensor:
+        """Decode; ``hide`` (B, n) bool names the tokens that are not to be seen."""
+        x = torch.where(hide[..., None], self.hidden, self.inner(codes)).transpose(1, 2)
+        for block in self.blocks:
+            x = block(x)
+        channels = self.out.in_channels
+        x = self.up(x).unflatten(1, (channels, -1)).permute(0, 1, 3, 2).flatten(2)
+        return self.out(x + self.smooth(functional.silu(x))).transpose(1, 2)
+
+
+class _DecoderBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = Norm(channels)
+        self.conv = nn.Conv1d(channels, channels, 5, padding=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + functional.silu(self.conv(self.norm(x)))
+
+
+class HyperClassifier(nn.Module):
+    """A hypernetwork turns a codebook vector into a classifier of states (stated; its form derived).
+
+    h = W0 s; [W | b | a] = Hyper(k); h' = SiLU(W h + b); logit = cos(a, h') / 0.1. All of it is smooth, since
+    L_act differentiates it twice.
+    """
+
+    def __init__(self, embedding: int, states: int, width: int, velocity: int) -> None:
+        super().__init__()
+        self.width = width
+        self.inner = nn.Linear(states, width)
+        self.hyper = nn.Sequential(nn.Linear(embedding, 64), nn.SiLU(), nn.Linear(64, width * (width + 2)))
+        self.velocity = nn.Sequential(nn.Linear(states, 128), nn.SiLU(), nn.Linear(128, velocity))
+
+    def logits(self, states: Tensor, codes: Tensor) -> Tensor:
+        """Does state i belong to concept j? (N, S) and (C, E) to (N, C)."""
+        weights = self.hyper(codes).unflatten(1, (self.width, self.width + 2))
+        h = functional.normalize(self.inner(states), dim=1, eps=1e-6) * self.width**0.5
+        turned = torch.einsum("cij,nj->nci", weights[:, :, :-2], h) + weights[:, :, -2]
+        return functional.cosine_similarity(weights[:, :, -1], functional.silu(turned), dim=2, eps=1e-6) / 0.1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What one of the two encoders says about a batch.
+
+    Attributes
+    ----------
+    states : (B, T, S), a frame.
+    embeddings : (B, n, E) of length 1.
+    codes : (B, n) int64.
+    quantised : (B, n, E), whose gradient goes to the embeddings.
+    """
+
+    states: Tensor
+    embeddings: Tensor
+    codes: Tensor
+    quantised: Tensor
+
+
+class ConceptModel(nn.Module):
+    """Everything that is trained. Only ``motion`` and ``motion_codes`` go to the robot."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.motion = MotionEncoder(config)
+        self.motion_codes = Quantiser(config.codes, config.embedding)
+        self.motion_decoder = Decoder(config.embedding, config.channels, STATE_TARGETS, FRAMES_PER_TOKEN)
+        velocity = VELOCITIES.stop - VELOCITIES.start + MOTION.stop - MOTION.start - 1
+        self.motion_classifier = HyperClassifier(config.embedding, config.states, config.classifier, velocity)
+        self.video = VideoEncoder(config)
+        self.video_codes = Quantiser(config.video_codes, config.embedding)
+        self.video_decoder = Decoder(config.embedding, config.video_channels, THUMBNAIL**2, 1)
+        self.video_classifier = HyperClassifier(
+            config.embedding, config.video_channels, config.classifier, 2 * FLOW_CELLS**2
+        )
+        self.motion_projection = _projection(config)
+        self.video_projection = _projection(config)
+
+    def encode_motion(self, motion: Tensor) -> Encoded:
+        """Whole windows (B, 4 n, INPUTS) from their beginning."""
+        states, embeddings, _ = self.motion(motion, self.motion.start(motion))
+        codes, _ = self.motion_codes(embeddings)
+        return Encoded(states, embeddings, codes, self.motion_codes.quantised(embeddings, codes))
+
+    def encode_video(self, video: Tensor) -> Encoded:
+        """Whole windows (B, n, 64, 64) of grey crops in 0..1."""
+        states, embeddings = self.video(video)
+        codes, _ = self.video_codes(embeddings)
+        return Encoded(states, embeddings, codes, self.video_codes.quantised(embeddings, codes))
+
+    def project(self, motion: Encoded, video: Encoded) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, P) of windows of motion and of video, to be compared."""
+        return (
+            functional.normalize(self.motion_projection(motion.embeddings).mean(dim=1), dim=1, eps=1e-6),
+            functional.normalize(self.video_projection(video.embeddings).mean(dim=1), dim=1, eps=1e-6),
+        )
+
+    def velocity_targets(self, motion: Tensor) -> Tensor:
+        """Normalised velocities (..., V) of joints and root; 0, the mean, where unseen."""
+        x = self.motion.normalised(motion)
+        return torch.cat((x[..., VELOCITIES], x[..., MOTION.start : MOTION.stop - 1]), dim=-1)
+
+    def state_targets(self, motion: Tensor) -> tuple[Tensor, Tensor]:
+        """What is reconstructed, normalised (..., STATE_TARGETS): positions and the root's motion; and where
+        it was seen."""
+        x = self.motion.normalised(motion)
+        seen = motion[..., SEEN].repeat_interleave(3, dim=-1)
+        return (
+            torch.cat((x[..., POSITIONS], x[..., MOTION]), dim=-1),
+            torch.cat((seen, torch.ones_like(motion[..., MOTION])), dim=-1),
+        )
+
+
+def _projection(config: ModelConfig) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(config.embedding, 2 * config.projection),
+        nn.SiLU(),
+        nn.Linear(2 * config.projection, config.projection),
+    )

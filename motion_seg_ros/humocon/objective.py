@@ -1,0 +1,123 @@
+"""The total that training lowers: which states, tokens and windows each term sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from motion_seg_ros.humocon import losses
+from motion_seg_ros.humocon.configuration import LossConfig
+from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN
+from motion_seg_ros.humocon.modelling import ConceptModel, Encoded, HyperClassifier
+from motion_seg_ros.humocon.quantiser import Quantiser
+
+TERMS = ("motion", "video", "dis", "act", "align")
+# States of a batch that L_dis and L_act look at: their cost is quadratic in them.
+_STATES = 256
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of motion; the first P of them with video.
+
+    Attributes
+    ----------
+    motion : (B, 4 n, INPUTS).
+    valid : (B, n) float, 0 where a window goes on after its clip has ended.
+    video : (P, n, 64, 64) grey in 0..1, the last frame of each token.
+    thumbnails : (P, n, 256), what is reconstructed of it.
+    flow : (P, n, 32), mean optical flow of 4 x 4 cells, scaled to a deviation of about 1.
+    """
+
+    motion: Tensor
+    valid: Tensor
+    video: Tensor
+    thumbnails: Tensor
+    flow: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(
+            *(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__)
+        )
+
+
+class Objective(nn.Module):
+    """The model with its losses: what one process computes of one batch."""
+
+    def __init__(self, model: ConceptModel, config: LossConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted total and every term that is switched on; codebooks move in training mode."""
+        config, model = self.config, self.model
+        terms: dict[str, Tensor] = {}
+        motion = model.encode_motion(batch.motion)
+        self._follow(model.motion_codes, motion, batch.valid)
+        bound = losses.commitment(motion.embeddings, model.motion_codes.codebook, motion.codes, batch.valid)
+        if config.motion:
+            target, seen = model.state_targets(batch.motion)
+            decoded = model.motion_decoder(motion.quantised, self._hide(batch.valid))
+            weight = seen * batch.valid.repeat_interleave(FRAMES_PER_TOKEN, dim=1)[..., None]
+            terms["motion"] = losses.reconstruction(decoded, target, weight)
+        kinds = [(model.motion_classifier, motion, batch.valid, model.velocity_targets(batch.motion))]
+        if config.sees_video and len(batch.video):
+            valid = batch.valid[: len(batch.video)]
+            video = model.encode_video(batch.video)
+            self._follow(model.video_codes, video, valid)
+            bound = bound + losses.commitment(
+                video.embeddings, model.video_codes.codebook, video.codes, valid
+            )
+            if config.video:
+                decoded = model.video_decoder(video.quantised, self._hide(valid))
+                weight = valid[..., None].expand_as(batch.thumbnails)
+                terms["video"] = losses.reconstruction(decoded, batch.thumbnails, weight)
+                kinds.append((model.video_classifier, video, valid, batch.flow))
+            if config.align:
+                first = Encoded(
+                    *(getattr(motion, name)[: len(valid)] for name in motion.__dataclass_fields__)
+                )
+                terms["align"] = losses.alignment(*model.project(first, video), config.temperature)
+        if config.dis or config.act:
+            for kind in kinds:
+                for name, value in self._classify(*kind).items():
+                    terms[name] = terms.get(name, torch.zeros_like(value)) + value / len(kinds)
+        total = config.commitment * bound
+        for name, value in terms.items():
+            total = total + getattr(config, name) * value
+        return total, terms
+
+    def _follow(self, quantiser: Quantiser, encoded: Encoded, valid: Tensor) -> None:
+        if self.training:
+            there = valid > 0
+            quantiser.follow(encoded.embeddings[there], encoded.codes[there])
+
+    def _hide(self, valid: Tensor) -> Tensor:
+        low, high = self.config.mask_low, self.config.mask_high
+        if not self.training:
+            return torch.zeros_like(valid, dtype=torch.bool)
+        share = low + (high - low) * torch.rand(len(valid), 1, device=valid.device)
+        return torch.rand_like(valid) < share
+
+    def _classify(
+        self, classifier: HyperClassifier, encoded: Encoded, valid: Tensor, velocity: Tensor
+    ) -> dict[str, Tensor]:
+        """L_dis and L_act on some frames of the batch, each with the code of its token."""
+        ratio = encoded.states.shape[1] // encoded.codes.shape[1]
+        frames = torch.nonzero(valid.repeat_interleave(ratio, dim=1) > 0)
+        frames = frames[torch.randperm(len(frames), device=frames.device)[:_STATES]]
+        window, frame = frames.unbind(1)
+        # Also where no gradient is wanted, as in validation, L_act needs the one of the classifier.
+        with torch.enable_grad():
+            states = encoded.states[window, frame]
+            states = states if states.requires_grad else states.requires_grad_()
+            codes, quantised = (part[window, frame // ratio] for part in (encoded.codes, encoded.quantised))
+            dis, own = losses.discrimination(classifier, states, codes, quantised)
+            terms = {"dis": dis} if self.config.dis else {}
+            if self.config.act:
+                terms["act"] = losses.velocity_from_gradient(classifier, own, states, velocity[window, frame])
+        return terms

@@ -1,0 +1,88 @@
+"""Vector quantisation: the codebook whose entries are the concepts."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional
+
+_DECAY = 0.99
+# A code with less than this share of an even usage is given to an embedding that has none of its own.
+_DEAD = 0.05
+
+
+class Quantiser(nn.Module):
+    """A codebook on the unit sphere that follows its embeddings (VQ-VAE with exponential means,
+    van den Oord et al. 2017; on the sphere as in ViT-VQGAN, Yu et al. 2022).
+
+    Parameters
+    ----------
+    codes : number of codes K.
+    size : their dimensions E.
+    """
+
+    codebook: Tensor
+    usage: Tensor
+    total: Tensor
+    started: Tensor
+
+    def __init__(self, codes: int, size: int) -> None:
+        super().__init__()
+        self.register_buffer("codebook", functional.normalize(torch.randn(codes, size), dim=1))
+        self.register_buffer("usage", torch.ones(codes))
+        self.register_buffer("total", self.codebook.clone())
+        self.register_buffer("started", torch.zeros((), dtype=torch.bool))
+
+    def forward(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Nearest codes (...) int64 and their squared distances (...) of unit embeddings (..., E)."""
+        # On the sphere |z - c|^2 = 2 - 2 z.c; one matrix product and one ArgMax in ONNX.
+        closeness = embeddings @ self.codebook.T
+        codes = closeness.argmax(dim=-1)
+        return codes, 2.0 - 2.0 * closeness.amax(dim=-1)
+
+    def quantised(self, embeddings: Tensor, codes: Tensor) -> Tensor:
+        """The codes' vectors (..., E), whose gradient goes straight to the embeddings."""
+        return embeddings + (self.codebook[codes] - embeddings).detach()
+
+    @torch.no_grad()
+    def follow(self, embeddings: Tensor, codes: Tensor) -> None:
+        """Move the codebook towards the embeddings (N, E) of its codes (N,) and revive dead codes.
+
+        With several processes all move alike: counts and sums are of all of them.
+        """
+        embeddings = embeddings.detach().float()
+        if not bool(self.started):
+            self._start(embeddings)
+            codes, _ = self(embeddings)
+        count = torch.zeros_like(self.usage).index_add_(0, codes, torch.ones_like(codes, dtype=torch.float32))
+        total = torch.zeros_like(self.total).index_add_(0, codes, embeddings)
+        if dist.is_initialized():
+            dist.all_reduce(count)
+            dist.all_reduce(total)
+        self.usage.lerp_(count, 1 - _DECAY)
+        self.total.lerp_(total, 1 - _DECAY)
+        self._revive(embeddings)
+        self.codebook.copy_(functional.normalize(self.total, dim=1))
+
+    def _start(self, embeddings: Tensor) -> None:
+        chosen = self._choose(embeddings, len(self.codebook))
+        self.codebook.copy_(chosen)
+        self.total.copy_(chosen)
+        self.started.fill_(True)
+
+    def _revive(self, embeddings: Tensor) -> None:
+        even = self.usage.mean()
+        dead = torch.nonzero(self.usage < _DEAD * even)[:, 0]
+        # All processes count alike, so all come here together.
+        if len(dead):
+            self.total[dead] = self._choose(embeddings, len(dead)) * even
+            self.usage[dead] = even
+
+    def _choose(self, embeddings: Tensor, count: int) -> Tensor:
+        chosen = embeddings[torch.randint(len(embeddings), (count,), device=embeddings.device)]
+        # No two alike, or neither would ever win.
+        chosen = functional.normalize(chosen + 0.01 * torch.randn_like(chosen), dim=1)
+        if dist.is_initialized():
+            dist.broadcast(chosen, 0)
+        return chosen
