@@ -17,6 +17,8 @@ from motion_seg_ros.humocon.inputs import LAYOUT
 from motion_seg_ros.humocon.modelling import ConceptModel
 
 _FORMAT = "motion_seg_ros.training/1"
+# What torch raises for files that are not its own, or not whole.
+_BROKEN = (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _BROKEN as error:
         raise ValueError(f"{path} is not a checkpoint of train-concepts, or is cut off") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(f"{path} is not a checkpoint of train-concepts")

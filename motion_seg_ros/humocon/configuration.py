@@ -34,9 +34,7 @@ class AugmentationConfig:
     noise: float = setting(0.01, "mean deviation of a joint from frame to frame (m)", low=0, high=0.2)
     tilt: float = setting(3.0, "deviation of the vertical (degrees)", low=0, high=45)
     dropout: float = setting(0.15, "share of windows that lack feet, a head or an arm", low=0, high=1)
-    standing: float = setting(
-        0.1, "share of windows whose skeleton does not move from its place", low=0, high=1
-    )
+    standing: float = setting(0.1, "share of windows that stay in their place", low=0, high=1)
     rates: tuple[float, ...] = (15.0, 20.0, 30.0, 30.0, 60.0)
 
     def __post_init__(self) -> None:

@@ -102,9 +102,9 @@ def check_parity(model: ConceptModel, folder: Path, motion: Tensor, files: list[
         )
         batch, step = (1, FRAMES_PER_TOKEN) if name == STATIC_MODEL else (64, motion.shape[1] // 2 // 4 * 4)
         windows = motion[: 8 if name == STATIC_MODEL else 512]
-        for part in windows.split(batch):
+        for part in torch.split(windows, batch):
             state = torch.zeros(len(part), model.motion.state_size)
-            for frames in part.split(step, dim=1):
+            for frames in torch.split(part, step, dim=1):
                 with torch.no_grad():
                     expected = [value.numpy() for value in graph(frames, state)]
                 found = session.run(None, {"motion": frames.numpy(), "state": state.numpy()})

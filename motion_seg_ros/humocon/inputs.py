@@ -56,9 +56,7 @@ _BONES = [(f"{side}_{a}", f"{side}_{b}", length) for side in SIDES for a, b, len
 _PARENTS = np.array([SMPL22.index(a) for a, _, _ in _BONES])
 _CHILDREN = np.array([SMPL22.index(b) for _, b, _ in _BONES])
 _LENGTHS = np.array([length for _, _, length in _BONES])[:, None]
-_MEASURED = [
-    i for i, (a, b, _) in enumerate(_BONES) if (a[-3:], b[-4:]) in (("hip", "knee"), ("nee", "nkle"))
-]
+_MEASURED = [i for i, (_, child, _) in enumerate(_BONES) if child.endswith(("knee", "ankle"))]
 
 # Below this a joint is a guess, and a guess is worse than nothing.
 _MIN_CONFIDENCE = 0.3

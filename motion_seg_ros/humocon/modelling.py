@@ -130,8 +130,8 @@ class MotionEncoder(nn.Module):
 
     def _unpack(self, state: Tensor) -> list[Tensor]:
         sizes = [channels * length for channels, length in self.memories]
-        parts = state.split(sizes, dim=1)
-        return [part.unflatten(1, shape) for part, shape in zip(parts, self.memories, strict=True)]
+        parts = torch.split(state, sizes, dim=1)
+        return [part.reshape(-1, *shape) for part, shape in zip(parts, self.memories, strict=True)]
 
 
 class VideoEncoder(nn.Module):
@@ -167,7 +167,7 @@ class VideoEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Codes (B, n, E), some of them hidden, to (B, n * ratio, outputs). It sees both sides: it only trains."""
+    """Codes (B, n, E), some of them hidden, to (B, n * ratio, outputs). Not causal: it only trains."""
 
     def __init__(self, embedding: int, channels: int, outputs: int, ratio: int) -> None:
         super().__init__()
@@ -270,11 +270,11 @@ class ConceptModel(nn.Module):
         codes, _ = self.video_codes(embeddings)
         return Encoded(states, embeddings, codes, self.video_codes.quantised(embeddings, codes))
 
-    def project(self, motion: Encoded, video: Encoded) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, P) of windows of motion and of video, to be compared."""
+    def project(self, motion: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, P) of windows of motion and of video, from embeddings (B, n, E)."""
         return (
-            functional.normalize(self.motion_projection(motion.embeddings).mean(dim=1), dim=1, eps=1e-6),
-            functional.normalize(self.video_projection(video.embeddings).mean(dim=1), dim=1, eps=1e-6),
+            functional.normalize(self.motion_projection(motion).mean(dim=1), dim=1, eps=1e-6),
+            functional.normalize(self.video_projection(video).mean(dim=1), dim=1, eps=1e-6),
         )
 
     def velocity_targets(self, motion: Tensor) -> Tensor:

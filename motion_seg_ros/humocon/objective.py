@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +39,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(
-            *(getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__)
-        )
+        return Batch(*(getattr(self, item.name).to(device) for item in fields(self)))
 
 
 class Objective(nn.Module):
@@ -78,10 +76,8 @@ class Objective(nn.Module):
                 terms["video"] = losses.reconstruction(decoded, batch.thumbnails, weight)
                 kinds.append((model.video_classifier, video, valid, batch.flow))
             if config.align:
-                first = Encoded(
-                    *(getattr(motion, name)[: len(valid)] for name in motion.__dataclass_fields__)
-                )
-                terms["align"] = losses.alignment(*model.project(first, video), config.temperature)
+                both = model.project(motion.embeddings[: len(valid)], video.embeddings)
+                terms["align"] = losses.alignment(*both, config.temperature)
         if config.dis or config.act:
             for kind in kinds:
                 for name, value in self._classify(*kind).items():
