@@ -131,3 +131,14 @@ def test_embedding_learns_blocks_and_is_repeatable():
     same = units[:, :30].T @ units[:, 90:]
     other = units[:, :30].T @ units[:, 30:60]
     assert same[5:-5, 5:-5].min() > other[5:-5, 5:-5].max()
+
+
+def test_nothing_to_embed_gives_codes_of_zero():
+    data = np.zeros((10, 40))
+    atoms, codes = embed(data, np.ones(40), CONFIG)
+    assert np.isfinite(atoms).all()
+    np.testing.assert_array_equal(codes, 0.0)
+    data[2, :20] = 1.0
+    atoms, codes = embed(data, np.ones(40), CONFIG)
+    assert np.isfinite(atoms).all()
+    assert np.linalg.norm(data - atoms @ codes) < 0.5 * np.linalg.norm(data)

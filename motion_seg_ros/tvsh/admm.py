@@ -99,8 +99,8 @@ def embed(
 ) -> tuple[Array, Array]:
     """Learn atoms and codes of a whole sequence: (D (d, r), Z (r, N)).
 
-    ``data`` (d, N) has non-negative columns of unit length; ``links`` (N,). Stops when the relative
-    change of ||X - D Z|| falls below ``tolerance``.
+    ``data`` (d, N) has non-negative columns of unit length, or of zeros; ``links`` (N,). Stops when the
+    relative change of ||X - D Z|| falls below ``tolerance``.
     """
     rng = np.random.default_rng(seed)
     count = data.shape[1]
@@ -109,7 +109,9 @@ def embed(
     start = data[:, np.linspace(0, count - 1, config.atoms).astype(int)]
     atoms = unit_columns(start + 1e-3 * rng.random(start.shape))
     codes = np.maximum(atoms.T @ data, 0.0)
-    codes /= max(float(np.linalg.norm(atoms @ codes) / np.linalg.norm(data)), 1e-12)
+    image = float(np.linalg.norm(atoms @ codes))
+    if image > 0.0:
+        codes *= float(np.linalg.norm(data)) / image
     free = codes.copy()
     atom_dual, code_dual = np.zeros_like(atoms), np.zeros_like(codes)
     last = np.inf
