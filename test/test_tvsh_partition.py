@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import cheapest_division, run_cost
 
-from motion_seg_ros.tvsh.partition import GapEvidence, RunStatistics, best_boundaries
+from motion_seg_ros.tvsh.partition import Division, GapEvidence, RunStatistics
 
 
 def statistics(codes):
@@ -29,7 +29,8 @@ def test_division_is_the_cheapest_of_all(seed, settled, count, shortest, penalty
     codes = rng.standard_normal((settled + count, 3)) + 3 * (rng.random((settled + count, 1)) > 0.5)
     newest = min(2, shortest)
     head, tail = codes[:settled], codes[settled:]
-    cuts, gains = best_boundaries(statistics(head), tail, np.full(count, penalty), 0.1, shortest, newest)
+    division = Division(statistics(head), tail, 0.1)
+    cuts, gains = division.best_boundaries(np.full(count, penalty), shortest, newest)
     cost, expected = cheapest_division(head, tail, penalty, 0.1, shortest, newest)
     borders = [0, *[cut + settled for cut in cuts], settled + count]
     runs = [codes[a:b] for a, b in itertools.pairwise(borders)]
@@ -41,7 +42,7 @@ def test_division_is_the_cheapest_of_all(seed, settled, count, shortest, penalty
 
 def test_gain_is_what_the_boundary_saves():
     codes = np.repeat([[0.0, 1.0], [1.0, 0.0]], 8, axis=0)
-    cuts, gains = best_boundaries(statistics(codes[:4]), codes[4:], np.full(12, 3.0), 0.1, 3, 2)
+    cuts, gains = Division(statistics(codes[:4]), codes[4:], 0.1).best_boundaries(np.full(12, 3.0), 3, 2)
     assert cuts == [4]
     assert gains[0] == pytest.approx(run_cost(codes, 0.1) - 2 * run_cost(codes[:8], 0.1) - 3.0)
 
@@ -59,16 +60,40 @@ def test_evidence_of_gaps_counts_once_a_gap(seed, settled, count, shortest, gaps
     codes = rng.standard_normal((settled + count, 2))
     head, tail = codes[:settled], codes[settled:]
     given_gaps = [(first, penalty * rng.random(length)) for first, length, penalty in gaps]
-    cuts, gains = best_boundaries(
-        statistics(head),
-        tail,
-        np.full(count, 1.0),
-        0.1,
-        shortest,
-        1,
-        [GapEvidence(first, penalties) for first, penalties in given_gaps],
-    )
+    evidence = [GapEvidence(first, penalties) for first, penalties in given_gaps]
+    division = Division(statistics(head), tail, 0.1, evidence)
+    cuts, gains = division.best_boundaries(np.full(count, 1.0), shortest, 1)
     cost, expected = cheapest_division(head, tail, 1.0, 0.1, shortest, 1, given_gaps)
     assert tuple(cuts) == expected
     assert np.isfinite(cost)
     assert len(gains) == len(cuts)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    settled=st.integers(0, 6),
+    count=st.integers(1, 12),
+    begin=st.integers(-1, 8),
+    shortest=st.integers(1, 4),
+    newest=st.integers(1, 3),
+)
+def test_likeliest_boundary_is_the_best_of_all_single_ones(seed, settled, count, begin, shortest, newest):
+    rng = np.random.default_rng(seed)
+    codes = rng.standard_normal((settled + count, 3))
+    penalties = rng.random(count)
+    first = 0 if begin < 0 else settled + begin
+    gains = {
+        place: run_cost(codes[first:], 0.1)
+        - run_cost(codes[first : settled + place], 0.1)
+        - run_cost(codes[settled + place :], 0.1)
+        - penalties[place]
+        for place in range(count - newest + 1)
+        if settled + place - first >= shortest
+    }
+    division = Division(statistics(codes[:settled]), codes[settled:], 0.1)
+    found = division.likeliest_boundary(begin, penalties, shortest, newest)
+    if not gains:
+        assert found is None
+    else:
+        assert found == (max(gains, key=gains.__getitem__), pytest.approx(max(gains.values())))

@@ -57,6 +57,39 @@ def test_steps_are_settled_once_in_order_and_within_the_lag():
         assert borders[0][0] <= count <= borders[-1][1]
 
 
+def boundaries_told(features, announcement):
+    """Settled labels, the frame with which each boundary was first told, the least confidence of one."""
+    segmenter = StreamingSegmenter(features.shape[1], SegmenterConfig(announcement=announcement))
+    settled, told, trust = [], {}, []
+    for i, vector in enumerate(features):
+        segmenter.update(round(i * 4e7), vector)
+        settled += segmenter.settled_ids
+        for run in segmenter.open_runs[1:]:
+            told.setdefault(run.first, i)
+            trust.append(run.boundary_confidence)
+    segmenter.finish()
+    return settled + segmenter.settled_ids, told, min(trust)
+
+
+def test_boundaries_are_announced_early_and_nothing_settled_depends_on_it():
+    # Changes that are small beside the noise: their evidence takes time to gather.
+    features = patterns(np.repeat([0, 1, 2, 0, 1, 2], 100), dimension=12)
+    features = features + 0.9 * np.random.default_rng(1).standard_normal(features.shape)
+    late, told_late, sure = boundaries_told(features, 1.0)
+    early, told_early, unsure = boundaries_told(features, 0.5)
+    assert early == late
+    assert sure >= 0.5 > unsure
+    delays = []
+    for boundary in range(100, 600, 100):
+        frames = [
+            min(i for step, i in told.items() if abs(step * 25 / 15 - boundary) < 12)
+            for told in (told_late, told_early)
+        ]
+        assert frames[1] <= frames[0]
+        delays.append(frames[0] - frames[1])
+    assert np.mean(delays) >= 2
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["constant", "zero", "noise", "huge", "tiny", "one"]))
 def test_any_finite_features_are_taken(seed, kind):

@@ -46,89 +46,114 @@ class GapEvidence:
     penalties: Array
 
 
-def best_boundaries(
-    run: RunStatistics,
-    codes: Array,
-    penalties: Array,
-    floor: float,
-    shortest: int,
-    newest: int,
-    evidence: Sequence[GapEvidence] = (),
-) -> tuple[list[int], Array]:
-    """The cheapest division of the settled run followed by the open codes.
+class Division:
+    """What every run over the settled steps and the open codes that follow them would cost.
 
     Parameters
     ----------
     run : statistics of the settled part, which is not divided.
     codes : (m, r) codes of the open steps.
-    penalties : (m,) cost of a boundary just before each open step.
     floor : added to every variance.
-    shortest, newest : least number of steps of a run, and of the run that is still open.
     evidence : about gaps that may overlap.
-
-    Returns
-    -------
-    The boundaries, rising, as indices into the open steps (a boundary at i lies just before step i);
-    and for each of them by how much cheaper the division is than without it (its neighbours
-    unchanged), (len(boundaries),).
     """
-    count = len(codes)
-    sums = np.vstack((np.zeros_like(run.total), np.cumsum(codes, axis=0)))
-    squares = np.concatenate(([0.0], np.cumsum((codes**2).sum(axis=1))))
-    products = sums @ sums.T
-    lengths = np.diag(products)
-    places = np.arange(count + 1)
 
-    # cost[i, e]: a run over open steps i..e-1; whole[e]: the settled run and open steps 0..e-1.
-    size = np.maximum(places[None, :] - places[:, None], 1)
-    energy = (squares[None, :] - squares[:, None]) - (
-        lengths[None, :] + lengths[:, None] - 2 * products
-    ) / size
-    cost = size * np.log(np.maximum(energy, 0.0) / size + floor)
-    total = np.maximum(run.count + places, 1)
-    joined = run.total + sums
-    energy = run.square + squares - (joined**2).sum(axis=1) / total
-    whole = total * np.log(np.maximum(energy, 0.0) / total + floor)
+    def __init__(
+        self, run: RunStatistics, codes: Array, floor: float, evidence: Sequence[GapEvidence] = ()
+    ) -> None:
+        count = len(codes)
+        sums = np.vstack((np.zeros_like(run.total), np.cumsum(codes, axis=0)))
+        squares = np.concatenate(([0.0], np.cumsum((codes**2).sum(axis=1))))
+        products = sums @ sums.T
+        lengths = np.diag(products)
+        places = np.arange(count + 1)
 
-    # The first boundary of a gap ends a run that began before the gap; only that one pays.
-    for gap in evidence:
-        first = min(max(gap.first, 0), count)
-        last = max(first, min(gap.first + len(gap.penalties), count))
-        penalty = gap.penalties[first - gap.first : last - gap.first]
-        cost[:first, first:last] += penalty
-        if -run.count < gap.first:
-            whole[first:last] += penalty
+        # cost[i, e]: a run over open steps i..e-1; whole[e]: the settled run and open steps 0..e-1.
+        size = np.maximum(places[None, :] - places[:, None], 1)
+        energy = (squares[None, :] - squares[:, None]) - (
+            lengths[None, :] + lengths[:, None] - 2 * products
+        ) / size
+        cost = size * np.log(np.maximum(energy, 0.0) / size + floor)
+        total = np.maximum(run.count + places, 1)
+        joined = run.total + sums
+        energy = run.square + squares - (joined**2).sum(axis=1) / total
+        whole = total * np.log(np.maximum(energy, 0.0) / total + floor)
 
-    best, origin = whole.copy(), np.full(count + 1, -1)
-    # The oldest run may not end before it has the least length.
-    best[: min(max(shortest - run.count, 0), count)] = np.inf
-    for end in range(1, count + 1):
-        least = newest if end == count else shortest
-        first = end - least
-        if first < 0:
-            continue
-        start = 0 if run.count else 1
-        if first < start:
-            continue
-        options = best[start : first + 1] + penalties[start : first + 1] + cost[start : first + 1, end]
-        choice = int(np.argmin(options))
-        if options[choice] < best[end]:
-            best[end], origin[end] = options[choice], start + choice
-    cuts: list[int] = []
-    place = int(origin[count])
-    while place >= 0:
-        cuts.append(place)
-        place = int(origin[place])
-    cuts.reverse()
-    borders = [-1, *cuts, count]
-    gains = np.array(
-        [
-            _span(whole, cost, a, c) - _span(whole, cost, a, b) - cost[b, c] - penalties[b]
-            for a, b, c in zip(borders[:-2], borders[1:-1], borders[2:], strict=True)
-        ]
-    )
-    return cuts, gains
+        # The first boundary of a gap ends a run that began before the gap; only that one pays.
+        for gap in evidence:
+            first = min(max(gap.first, 0), count)
+            last = max(first, min(gap.first + len(gap.penalties), count))
+            penalty = gap.penalties[first - gap.first : last - gap.first]
+            cost[:first, first:last] += penalty
+            if -run.count < gap.first:
+                whole[first:last] += penalty
+        self._settled = run.count
+        self._cost, self._whole = cost, whole
 
+    def best_boundaries(self, penalties: Array, shortest: int, newest: int) -> tuple[list[int], Array]:
+        """The cheapest division.
 
-def _span(whole: Array, cost: Array, begin: int, end: int) -> float:
-    return float(whole[end] if begin < 0 else cost[begin, end])
+        Parameters
+        ----------
+        penalties : (m,) cost of a boundary just before each open step.
+        shortest, newest : least number of steps of a run, and of the run that is still open.
+
+        Returns
+        -------
+        The boundaries, rising, as indices into the open steps (a boundary at i lies just before step i);
+        and for each of them by how much cheaper the division is than without it (its neighbours
+        unchanged), (len(boundaries),).
+        """
+        count = len(penalties)
+        best, origin = self._whole.copy(), np.full(count + 1, -1)
+        # The oldest run may not end before it has the least length.
+        best[: min(max(shortest - self._settled, 0), count)] = np.inf
+        start = 0 if self._settled else 1
+        for end in range(1, count + 1):
+            first = end - (newest if end == count else shortest)
+            if first < start:
+                continue
+            options = (
+                best[start : first + 1] + penalties[start : first + 1] + self._cost[start : first + 1, end]
+            )
+            choice = int(np.argmin(options))
+            if options[choice] < best[end]:
+                best[end], origin[end] = options[choice], start + choice
+        cuts: list[int] = []
+        place = int(origin[count])
+        while place >= 0:
+            cuts.append(place)
+            place = int(origin[place])
+        cuts.reverse()
+        borders = [-1, *cuts, count]
+        gains = np.array(
+            [
+                self._span(a, c) - self._span(a, b) - self._span(b, c) - penalties[b]
+                for a, b, c in zip(borders[:-2], borders[1:-1], borders[2:], strict=True)
+            ]
+        )
+        return cuts, gains
+
+    def likeliest_boundary(
+        self, begin: int, penalties: Array, shortest: int, newest: int
+    ) -> tuple[int, float] | None:
+        """Where the newest run, from open step ``begin`` on (-1: the settled run), would best be divided.
+
+        A generalised likelihood ratio (Lorden, 1971): how much better two runs explain the steps than one.
+
+        Returns
+        -------
+        The place and by how much cheaper the division becomes (below 0: dearer); None when the run is too
+        short to be divided.
+        """
+        count = len(penalties)
+        first = begin + shortest if begin >= 0 else max(shortest - self._settled, 0)
+        last = count - newest
+        if last < first:
+            return None
+        before = self._whole[first : last + 1] if begin < 0 else self._cost[begin, first : last + 1]
+        apart = before + self._cost[first : last + 1, count] + penalties[first : last + 1]
+        place = int(np.argmin(apart))
+        return first + place, self._span(begin, count) - float(apart[place])
+
+    def _span(self, begin: int, end: int) -> float:
+        return float(self._whole[end] if begin < 0 else self._cost[begin, end])

@@ -24,7 +24,7 @@ from motion_seg_ros.tvsh.incremental import FixedLagCodes
 from motion_seg_ros.tvsh.links import KinematicLinks
 from motion_seg_ros.tvsh.moments import moments
 from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
-from motion_seg_ros.tvsh.partition import RunStatistics, best_boundaries
+from motion_seg_ros.tvsh.partition import Division, RunStatistics
 from motion_seg_ros.tvsh.whitening import Whitening
 
 Array = NDArray[np.float64]
@@ -40,6 +40,12 @@ class SegmenterConfig(EmbeddingConfig):
     iterations: int = setting(3, "ADMM iterations a step", low=1, high=50)
     moment: float = setting(0.8, "Seconds over which motion counts as one moment", low=0.2, high=5.0)
     boundary_penalty: float = setting(20.0, "Evidence (nats) that a boundary needs", low=0.0, high=1000.0)
+    announcement: float = setting(
+        0.5,
+        "Share of that evidence for which a boundary is announced, to be taken back if no more comes",
+        low=0.0,
+        high=1.0,
+    )
     spread_floor: float = setting(
         0.3, "Least spread of a run, as a share of the typical change in 2 s", low=0.01, high=10.0
     )
@@ -64,6 +70,8 @@ class SegmenterConfig(EmbeddingConfig):
 # of evidence that counts.
 _USUAL_CHANGE, _USUAL_STEPS = 0.6, 15
 _LEAST_FLOOR = 0.01
+# An announced boundary is taken back when less than this share of what it was announced for is left.
+_KEPT = 0.5
 # Activity of which nobody says anything.
 _BUSY = 1e6
 
@@ -100,7 +108,8 @@ class StreamingSegmenter:
     Attributes
     ----------
     open_runs : the present division of all that is not closed, oldest first; revisable, except that
-        the first run keeps its beginning and, once it has one, its motion id.
+        the first run keeps its beginning and, once it has one, its motion id. The newest may be one that
+        is only expected: the confidence of its boundary is below 0.5, and nothing settled depends on it.
     closed : the runs that the last call settled for good.
     settled_ids : motion ids of the steps whose label the last call settled; ``settled`` counts all.
     """
@@ -147,6 +156,8 @@ class StreamingSegmenter:
         self.settled = 0
         self._cuts: list[int] = []
         self._cut_confidence: list[float] = []
+        # A boundary that may yet be found in the newest run, and its confidence.
+        self._expected: tuple[int, float] | None = None
         self._statistics = RunStatistics(config.atoms)
         self._exemplars = Exemplars()
         self._run = Run(0, 0, -1, 0.0, 1.0)
@@ -299,11 +310,20 @@ class StreamingSegmenter:
             if self.settled <= step < self._steps:
                 penalties[step - self.settled] *= link
         evidence = self._answers.evidence(self.settled, config.answer_weight)
-        self._cuts, gains = best_boundaries(
-            self._statistics, codes, penalties, floor, self._shortest, self._newest, evidence
-        )
+        division = Division(self._statistics, codes, floor, evidence)
+        self._cuts, gains = division.best_boundaries(penalties, self._shortest, self._newest)
         # Even odds for a boundary that pays for itself exactly.
-        self._cut_confidence = [1.0 / (1.0 + math.exp(-max(g, 0.0) / 4.0)) for g in gains]
+        self._cut_confidence = [_confidence(max(gain, 0.0)) for gain in gains]
+        begin = self._cuts[-1] if self._cuts else -1
+        # What was announced is not taken back for a little, or it would come and go with the noise.
+        kept = self._expected is not None and self._expected[0] > begin
+        share = config.announcement * (_KEPT if kept else 1.0)
+        found = division.likeliest_boundary(begin, share * penalties, self._shortest, self._newest)
+        self._expected = None
+        if found and found[1] > 0.0:
+            place, gain = found
+            missing = gain - (1.0 - share) * float(penalties[place])
+            self._expected = place, _confidence(min(missing, 0.0))
 
     def _settle(self) -> None:
         """Make the label of the oldest open step final."""
@@ -323,6 +343,9 @@ class StreamingSegmenter:
         self._answers.forget(self.settled)
         self.settled_ids.append(self._run.motion_id)
         self._cuts = [cut - 1 for cut in self._cuts]
+        if self._expected:
+            place, confidence = self._expected
+            self._expected = (place - 1, confidence) if place > 0 else None
 
     def _begin_run(self) -> None:
         """A boundary has come to lie before the oldest open step."""
@@ -369,7 +392,10 @@ class StreamingSegmenter:
 
     def _describe(self) -> None:
         """Set ``open_runs`` from the present boundaries."""
-        borders = [*self._cuts, len(self._points)]
+        borders, trusts = [*self._cuts, len(self._points)], self._cut_confidence
+        if self._expected:
+            borders.insert(-1, self._expected[0])
+            trusts = [*trusts, self._expected[1]]
         run = replace(self._run, last=self.settled + borders[0])
         extra = []
         if len(self._exemplars):
@@ -378,7 +404,7 @@ class StreamingSegmenter:
             motion_id, confidence = self._recognise(0, borders[0])
             run = replace(run, motion_id=motion_id, confidence=confidence)
         self.open_runs = [run]
-        for begin, end, trust in zip(borders, borders[1:], self._cut_confidence, strict=False):
+        for begin, end, trust in zip(borders, borders[1:], trusts, strict=False):
             before = self.open_runs[-1].motion_id
             apart = self._answers.told_apart(self.settled + begin)
             motion_id, confidence = self._recognise(begin, end, *extra, other_than=before if apart else -1)
@@ -387,6 +413,11 @@ class StreamingSegmenter:
             else:
                 run = Run(self.settled + begin, self.settled + end, motion_id, confidence, trust)
                 self.open_runs.append(run)
+
+
+def _confidence(gain: float) -> float:
+    """Of a boundary that makes the division cheaper by so much."""
+    return 1.0 / (1.0 + math.exp(-gain / 4.0))
 
 
 def _unit(vector: Array) -> Array:
