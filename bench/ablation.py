@@ -1,9 +1,9 @@
-"""What each part of TVSH is worth: one command, one table, six pictures.
+"""What each part of TVSH is worth and how much chance is in it: one command, two tables, five pictures.
 
     python bench/ablation.py DATA_DIR OUT [--jobs N]
 
 DATA_DIR holds folders of labelled sequences (the format of ``motion-seg benchmark``). Writes
-OUT/ablation.md and OUT/*.png. Needs matplotlib.
+OUT/ablation.md, OUT/spread.md and OUT/*.png. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from motion_seg_ros.evaluation import segmenters
 from motion_seg_ros.evaluation.answers import Interview, SimulatedOracle
-from motion_seg_ros.evaluation.metrics import score
+from motion_seg_ros.evaluation.metrics import changes, score
 from motion_seg_ros.evaluation.recordings import Recording, load_recording
 from motion_seg_ros.tvsh.batch import BatchConfig, constrained_affinity, measured, segment_sequence
 from motion_seg_ros.tvsh.links import tvs_weights
@@ -32,7 +32,9 @@ from motion_seg_ros.tvsh.sequence_metric import signed_columns
 from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
 
 FOLDERS = ("hms_weiz", "hms_ut", "hms_weiz_recut", "hms_ut_recut", "utkinect", "cmu_mocap")
-SHOWN = "hms_weiz_recut"  # the folder whose first sequence is drawn, and over which curves are means
+# Drawn (the first sequence) and in curves (means): a folder with jumps at its boundaries, and one without.
+SHOWN = ("hms_weiz_recut", "utkinect")
+SEEDS = range(5)
 ERRORS = (0.0, 0.05, 0.1, 0.2, 0.3)
 LATENCIES = (0.0, 0.3, 0.6, 1.0, 1.5)
 
@@ -53,21 +55,43 @@ BATCH: dict[str, tuple[str, BatchConfig]] = {
 }
 STREAM: dict[str, tuple[str, SegmenterConfig]] = {
     "stream, all of it": ("kinematic", SegmenterConfig()),
+    "stream, no links": ("kinematic", SegmenterConfig(jumps=False)),
     "lag 1.0 s": ("kinematic", SegmenterConfig(lag=1.0, embedding_lag=0.6)),
     "lag 3.0 s": ("kinematic", SegmenterConfig(lag=3.0)),
     "stream, no smoothing over the TVS graph": ("kinematic", SegmenterConfig(smooth=0.0)),
     "stream, simulated answers, none wrong": ("simulated 0", SegmenterConfig()),
     "stream, simulated answers, 10 % wrong": ("simulated 0.1", SegmenterConfig()),
 }
+# Everything in which chance has a part: the dictionary and k-means of the batch, the errors of answers.
+CHANCE = (
+    "batch, all of it",
+    "no links",
+    "simulated answers, 10 % wrong",
+    "stream, simulated answers, 10 % wrong",
+)
 
 
-def links_for(recording: Recording, kind: str) -> np.ndarray | None:
+class Live(StreamingSegmenter):
+    """A segmenter that writes down what it said of every frame when it came; -1: not known yet, or idle."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(recording.data.shape[1], SegmenterConfig(), stray=recording.stray)
+        self.live: list[int] = []
+
+    def update(self, stamp: int, features: np.ndarray, activity: float = 1e6) -> None:
+        super().update(stamp, features, activity)
+        self.live.append(self.open_runs[-1].motion_id)
+
+
+def links_for(recording: Recording, kind: str, seed: int) -> np.ndarray | None:
     """Links of a whole recording: "none", "kinematic" or "simulated ERROR"."""
     if kind == "none":
         return None
     if kind == "kinematic":
         return segmenters.kinematic_links(recording)
-    interview = Interview(recording.truth, recording.fps, SimulatedOracle(5, float(kind.split()[1])))
+    interview = Interview(
+        recording.truth, recording.fps, SimulatedOracle(5, float(kind.split()[1]), seed=seed)
+    )
     for frame in range(len(recording.truth)):
         interview.step(frame)
     return interview.links()
@@ -75,7 +99,7 @@ def links_for(recording: Recording, kind: str) -> np.ndarray | None:
 
 def batch(recording: Recording, kind: str, config: BatchConfig):
     clusters = len(np.unique(recording.truth[recording.truth >= 0]))
-    links = links_for(recording, kind)
+    links = links_for(recording, kind, config.seed)
     return segment_sequence(recording.data, recording.fps, config, clusters=clusters, links=links)
 
 
@@ -85,60 +109,86 @@ def stream(recording: Recording, oracle: SimulatedOracle | None, config: Segment
     return segmenters.stream(recording, segmenter, interview)
 
 
-def _accuracy(task: tuple[Path, str]) -> float:
-    path, row = task
+def _accuracy(task: tuple[Path, str, int]) -> float:
+    path, row, seed = task
     recording = load_recording(path, path.parent)
     if row in BATCH:
-        labels = batch(recording, *BATCH[row]).labels
+        kind, config = BATCH[row]
+        labels = batch(recording, kind, replace(config, seed=seed)).labels
     else:
-        kind, config = STREAM[row]
-        oracle = SimulatedOracle(5, float(kind.split()[1])) if " " in kind else None
-        labels = stream(recording, oracle, config).labels
+        kind, settings = STREAM[row]
+        oracle = SimulatedOracle(5, float(kind.split()[1]), seed=seed) if " " in kind else None
+        labels = stream(recording, oracle, settings).labels
     return score(recording.truth, labels, recording.fps).acc
 
 
-def _answered(task: tuple[Path, float, float]) -> float:
-    path, error, latency = task
+def _answered(task: tuple[Path, float, float, int]) -> float:
+    path, error, latency, seed = task
     recording = load_recording(path, path.parent)
-    found = stream(recording, SimulatedOracle(5, error, latency), SegmenterConfig())
+    found = stream(recording, SimulatedOracle(5, error, latency, seed), SegmenterConfig())
     return score(recording.truth, found.labels, recording.fps).acc
 
 
-def spread(pool: ProcessPoolExecutor, work: Callable, tasks: Sequence) -> list[float]:
+def run_all(pool: ProcessPoolExecutor, work: Callable, tasks: Sequence) -> list[float]:
     return list(tqdm(pool.map(work, tasks), total=len(tasks), unit=" runs", disable=None, leave=False))
 
 
-def write_table(pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Path) -> None:
-    rows = [*BATCH, *STREAM]
-    tasks = [(path, row) for row in rows for paths in files.values() for path in paths]
-    values = iter(spread(pool, _accuracy, tasks))
+def write_tables(pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Path) -> None:
+    heads = ["| | " + " | ".join(files) + " |", "|---" * (len(files) + 1) + "|"]
+    tasks = [(path, row, 0) for row in (*BATCH, *STREAM) for paths in files.values() for path in paths]
+    values = iter(run_all(pool, _accuracy, tasks))
     lines = [
         "ACC (Hungarian, mean over the sequences of a folder). Batch knows K, streams do not.",
         "Simulated answers come from the labels: an upper bound.",
         "",
-        "| | " + " | ".join(files) + " |",
-        "|---" * (len(files) + 1) + "|",
+        *heads,
     ]
-    for row in rows:
+    for row in (*BATCH, *STREAM):
         means = [np.mean([next(values) for _ in paths]) for paths in files.values()]
-        lines.append(f"| {row} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
+        lines.append(f"| {row} | " + " | ".join(_short(mean) for mean in means) + " |")
     (out / "ablation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    tasks = [(p, row, seed) for row in CHANCE for seed in SEEDS for paths in files.values() for p in paths]
+    values = iter(run_all(pool, _accuracy, tasks))
+    lines = [
+        f"Mean ACC of a folder over {len(SEEDS)} seeds ± its standard deviation. Streams without simulated",
+        "answers draw no random number that depends on a seed: their spread is zero.",
+        "",
+        *heads,
+    ]
+    for row in CHANCE:
+        means = [[np.mean([next(values) for _ in paths]) for paths in files.values()] for _ in SEEDS]
+        cells = [
+            f"{_short(mean)} ± {_short(deviation)}"
+            for mean, deviation in zip(np.mean(means, axis=0), np.std(means, axis=0, ddof=1), strict=True)
+        ]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    (out / "spread.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _short(value: float) -> str:
+    """Three digits, without the zero before the point."""
+    return f"{value:.3f}".removeprefix("0")
 
 
 def _like(truth: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Labels renamed to the true motions that they match best; those left over get names of their own."""
+    """Labels renamed to the true motions that they match best; those left over get names of their own, and
+    what is idle or not known stays -1."""
     kinds, place = np.unique(labels, return_inverse=True)
     table = np.zeros((truth.max() + 1, len(kinds)))
-    known = truth >= 0
+    known = (truth >= 0) & (labels >= 0)
     np.add.at(table, (truth[known], place[known]), 1)
     names = truth.max() + 1 + np.arange(len(kinds))
     rows, columns = linear_sum_assignment(table, maximize=True)
     names[columns] = rows
+    names[kinds < 0] = -1
     return names[place]
 
 
 def _bars(axes, labels: np.ndarray, title: str) -> None:
-    axes.imshow(labels[None, :], aspect="auto", cmap="tab20", interpolation="nearest", vmin=0, vmax=19)
+    axes.set_facecolor("white")
+    shown = np.ma.masked_less(labels[None, :], 0) % 20
+    axes.imshow(shown, aspect="auto", cmap="tab20", interpolation="nearest", vmin=0, vmax=19)
     axes.set(yticks=[], ylabel="")
     axes.set_title(title, loc="left", fontsize=9)
 
@@ -163,52 +213,88 @@ def draw_matrices(plt, recording: Recording, out: Path) -> None:
     ):
         ax.imshow(matrix[:100, :100] if matrix is graph else matrix, cmap="magma", interpolation="nearest")
         ax.set_title(title)
-    figure.savefig(out / "matrices.png", dpi=110)
+    for change in changes(recording.truth):
+        if change < 100:
+            axes[0].axvline(change - 0.5, color="cyan", linewidth=0.8, linestyle=":")
+    figure.suptitle(f"{SHOWN[0]}/{recording.name}; dotted: true boundaries", fontsize=10)
+    figure.savefig(out / "matrices.png", dpi=80)
 
 
 def draw_rounds(plt, recordings: Sequence[Recording], out: Path) -> None:
     """Accuracy by round of feedback."""
     config = replace(BatchConfig(), rounds=5, divided=1.0)
     figure, ax = plt.subplots(figsize=(5, 3.5), constrained_layout=True)
-    for kind in ("kinematic", "simulated 0.1"):
+    for kind, name in (
+        ("kinematic", "kinematic links"),
+        ("simulated 0.1", "simulated answers, 10 % wrong"),
+    ):
         curves = []
         for recording in recordings:
             rounds = batch(recording, kind, config).rounds
             accuracy = [score(recording.truth, labels, recording.fps).acc for labels in rounds]
             curves.append(accuracy + accuracy[-1:] * (config.rounds - len(accuracy)))
-        ax.plot(range(1, config.rounds + 1), np.mean(curves, axis=0), marker="o", label=kind)
-    ax.set(xlabel="round", ylabel="ACC", title=SHOWN, xticks=range(1, config.rounds + 1))
+        ax.plot(range(1, config.rounds + 1), np.mean(curves, axis=0), marker="o", label=name)
+    ax.set(
+        xlabel="round of feedback",
+        ylabel="ACC before runs are joined",
+        title=f"{SHOWN[0]}, batch",
+        xticks=range(1, config.rounds + 1),
+    )
     ax.legend()
-    figure.savefig(out / "rounds.png", dpi=110)
+    figure.savefig(out / "rounds.png", dpi=80)
 
 
-def draw_answers(plt, pool: ProcessPoolExecutor, paths: Sequence[Path], out: Path) -> None:
+def draw_answers(plt, pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Path) -> None:
     """Accuracy of the stream against the error rate and the latency of simulated answers."""
-    for name, tasks, xs, label in (
-        ("errors", [(p, e, 0.0) for e in ERRORS for p in paths], ERRORS, "share of wrong answers"),
-        ("latency", [(p, 0.1, s) for s in LATENCIES for p in paths], LATENCIES, "latency (s), 10 % wrong"),
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, constrained_layout=True)
+    for ax, xs, label in (
+        (axes[0], ERRORS, "share of wrong answers, none late"),
+        (axes[1], LATENCIES, "seconds to an answer, 10 % wrong"),
     ):
-        accuracy = np.array(spread(pool, _answered, tasks)).reshape(len(xs), len(paths)).mean(axis=1)
-        figure, ax = plt.subplots(figsize=(5, 3.5), constrained_layout=True)
-        ax.plot(xs, accuracy, marker="o")
-        ax.set(xlabel=label, ylabel="ACC", title=f"{SHOWN}, stream, simulated answers", ylim=(0, 1))
-        figure.savefig(out / f"{name}.png", dpi=110)
+        for name, paths in files.items():
+            pairs = [(x, 0.0) if xs is ERRORS else (0.1, x) for x in xs]
+            tasks = [(p, *pair, seed) for pair in pairs for seed in SEEDS for p in paths]
+            shape = (len(xs), len(SEEDS), len(paths))
+            accuracy = np.array(run_all(pool, _answered, tasks)).reshape(shape).mean(axis=2)
+            ax.errorbar(
+                xs, accuracy.mean(axis=1), accuracy.std(axis=1, ddof=1), marker="o", capsize=3, label=name
+            )
+        ax.set(xlabel=label, ylim=(0.5, 1.0))
+        ax.grid(alpha=0.3)
+    axes[0].set(ylabel="ACC, stream, K unknown")
+    axes[0].legend()
+    figure.suptitle(f"simulated answers: mean and standard deviation over {len(SEEDS)} seeds", fontsize=10)
+    figure.savefig(out / "answers.png", dpi=80)
 
 
-def draw_labels(plt, recording: Recording, out: Path) -> None:
-    """Streaming labels over time against batch labels and the truth."""
-    figure, axes = plt.subplots(3, 1, figsize=(10, 3), sharex=True, constrained_layout=True)
-    truth = recording.truth
-    streamed = stream(recording, None, SegmenterConfig()).labels
-    for ax, labels, title in zip(
-        axes,
-        (truth, _like(truth, batch(recording, "kinematic", BatchConfig()).labels), _like(truth, streamed)),
-        ("truth", "batch, K known", "stream, K unknown"),
-        strict=True,
-    ):
-        _bars(ax, labels, title)
-    axes[-1].set_xlabel("frame")
-    figure.savefig(out / "labels.png", dpi=110)
+def draw_labels(plt, recordings: Sequence[Recording], out: Path) -> None:
+    """Labels of a stream, at once and for good, against those of the batch and the truth."""
+    figure, axes = plt.subplots(
+        4 * len(recordings), 1, figsize=(10, 3.2 * len(recordings)), layout="constrained"
+    )
+    for recording, rows in zip(recordings, axes.reshape(-1, 4), strict=True):
+        truth, segmenter = recording.truth, Live(recording)
+        final = segmenters.stream(recording, segmenter).labels
+        # A frame in which too little was seen was not fed.
+        live = np.array(segmenter.live)[np.maximum(np.cumsum(recording.usable) - 1, 0)]
+        batched = _like(truth, batch(recording, "kinematic", BatchConfig()).labels)
+        # The same motion has the same colour at once and for good.
+        streamed = _like(np.append(truth, np.full(len(live), -1)), np.append(final, live))
+        for ax, labels, title in zip(
+            rows,
+            (truth, batched, *np.split(streamed, 2)),
+            (
+                f"{recording.name}: truth (white: not labelled)",
+                "batch, K known",
+                "stream, K unknown, final (white: idle)",
+                "stream, as said of each frame when it came (white: idle, or not known yet)",
+            ),
+            strict=True,
+        ):
+            _bars(ax, labels, title)
+            ax.set_xticks([] if ax is not rows[-1] else ax.get_xticks())
+        rows[-1].set(xlabel="frame", xlim=(-0.5, len(truth) - 0.5))
+    figure.savefig(out / "labels.png", dpi=80)
 
 
 def draw_codes(plt, recording: Recording, out: Path) -> None:
@@ -220,7 +306,7 @@ def draw_codes(plt, recording: Recording, out: Path) -> None:
     for ax, matrix, title in ((axes[1], columns, "columns"), (axes[2], result.codes, "codes")):
         ax.imshow(np.sqrt(np.maximum(matrix, 0)), aspect="auto", cmap="magma", interpolation="nearest")
         ax.set_title(title, loc="left", fontsize=9)
-    figure.savefig(out / "codes.png", dpi=110)
+    figure.savefig(out / "codes.png", dpi=60)
 
 
 def sequences(folder: Path) -> Iterator[tuple[str, list[Path]]]:
@@ -237,23 +323,25 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     files = dict(sequences(options.data))
-    if SHOWN not in files:
-        parser.error(f"{options.data} has no folder {SHOWN} with .npz files")
+    shown = {name: files[name] for name in SHOWN if name in files}
+    if SHOWN[0] not in shown:
+        parser.error(f"{options.data} has no folder {SHOWN[0]} with .npz files")
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     options.out.mkdir(parents=True, exist_ok=True)
-    shown = [load_recording(path, path.parent) for path in files[SHOWN]]
-    draw_matrices(plt, shown[0], options.out)
-    draw_labels(plt, shown[0], options.out)
-    draw_codes(plt, shown[0], options.out)
-    draw_rounds(plt, shown, options.out)
+    recordings = [load_recording(path, path.parent) for path in shown[SHOWN[0]]]
+    draw_matrices(plt, recordings[0], options.out)
+    draw_labels(plt, [load_recording(paths[0], options.data) for paths in shown.values()], options.out)
+    draw_codes(plt, recordings[0], options.out)
+    draw_rounds(plt, recordings, options.out)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        draw_answers(plt, pool, files[SHOWN], options.out)
-        write_table(pool, files, options.out)
-    print((options.out / "ablation.md").read_text(encoding="utf-8"))
+        write_tables(pool, files, options.out)
+        draw_answers(plt, pool, shown, options.out)
+    for name in ("ablation.md", "spread.md"):
+        print((options.out / name).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

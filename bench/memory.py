@@ -1,0 +1,154 @@
+"""Whether memory or time grows over a million frames: one command, one table.
+
+    python bench/memory.py OUT [--frames 1000000]
+
+Feeds the transcriber made-up skeletons at 30 Hz: one person who never leaves, and others who come and go,
+each time as a new track. Everybody does one movement after another, most of them variations of movements that
+were shown before and some new, so that nothing repeats exactly and much recurs; now and then an answer about
+two moments comes. Writes OUT/memory.csv, a row every 2 % of the run, and prints it as a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gc
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
+from motion_seg_ros.tvsh.transcriber import Transcriber
+
+RATE = 30.0
+ROWS = 50
+RESIDENT = "stays"
+# Standing, in metres: x forward, y left, z up, in the order of smpl22.
+REST = np.array(
+    [
+        *((0, 0, 0), (0, 0.09, -0.08), (0, -0.09, -0.08), (0, 0, 0.12), (0, 0.1, -0.48), (0, -0.1, -0.48)),
+        *((0, 0, 0.26), (0, 0.1, -0.9), (0, -0.1, -0.9), (0, 0, 0.32), (0.12, 0.1, -0.95)),
+        *((0.12, -0.1, -0.95), (0, 0, 0.52), (0, 0.08, 0.45), (0, -0.08, 0.45), (0, 0, 0.65)),
+        *((0, 0.18, 0.45), (0, -0.18, 0.45), (0, 0.2, 0.18), (0, -0.2, 0.18), (0, 0.2, -0.06)),
+        (0, -0.2, -0.06),
+    ]
+)
+LIMBS = [4, 5, 7, 8, 15, 18, 19, 20, 21]
+
+
+def movement(rng: np.random.Generator) -> tuple[NDArray, NDArray, float]:
+    """A movement: where it holds the limbs (9, 3) m, how far it swings them (9, 3) m, and how often (Hz)."""
+    return rng.normal(0.0, 0.15, (9, 3)), rng.normal(0.0, 0.12, (9, 3)), float(rng.uniform(0.5, 2.0))
+
+
+def person(rng: np.random.Generator, known: list) -> Iterator[NDArray]:
+    """Joints (22, 3) of one person, frame after frame, without end."""
+    while True:
+        if rng.random() < 0.05:
+            known[rng.integers(len(known))] = movement(rng)
+        hold, swing, pace = known[rng.integers(len(known))]
+        count = round(float(rng.uniform(1.0, 8.0)) * RATE)
+        still = rng.random() < 0.1
+        phase = 2 * np.pi * (rng.random() + pace * rng.uniform(0.9, 1.1) * np.arange(count) / RATE)
+        joints = np.tile(REST, (count, 1, 1))
+        if not still:
+            strength = rng.uniform(0.9, 1.1)
+            joints[:, LIMBS] += strength * (hold + swing * np.sin(phase)[:, None, None])
+        yield from joints + rng.normal(0.0, 0.003, joints.shape)
+
+
+def scene(rng: np.random.Generator, frames: int) -> Iterator[SkeletonFrame]:
+    """One person who stays, and at most two others who come and go, as frames."""
+    known = [movement(rng) for _ in range(12)]
+    resident, guests, arrivals = person(rng, known), {}, 0
+    for number in range(frames):
+        if len(guests) < 2 and rng.random() < 1 / (20 * RATE):
+            arrivals += 1
+            guests[f"guest {arrivals}"] = person(rng, known), number + round(float(rng.uniform(2, 30)) * RATE)
+        guests = {name: guest for name, guest in guests.items() if guest[1] > number}
+        people = {RESIDENT: resident} | {name: joints for name, (joints, _) in guests.items()}
+        yield SkeletonFrame(
+            round((number + 1) * 1e9 / RATE),
+            "camera",
+            tuple(
+                Skeleton(name, "smpl22", next(joints), np.ones(22, np.float32), np.empty((0, 2), np.float32))
+                for name, joints in people.items()
+            ),
+        )
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(frames: int) -> Iterator[dict[str, float]]:
+    """One row of counts every ``frames / ROWS`` frames."""
+    rng = np.random.default_rng(0)
+    transcriber = Transcriber()
+    size = max(1, frames // ROWS)
+    wall, processor, motions, events, skeletons = np.zeros(size), np.zeros(size), 0, 0, 0
+    for number, frame in enumerate(tqdm(scene(rng, frames), total=frames, disable=None, leave=False)):
+        began, used = time.perf_counter(), time.process_time()
+        told = transcriber.update(frame)
+        place = number % size
+        wall[place], processor[place] = time.perf_counter() - began, time.process_time() - used
+        events += len(told)
+        skeletons += len(frame.skeletons)
+        motions = max(motions, *(event.motion_id + 1 for event in told), 0)
+        if number > RATE and rng.random() < 1 / RATE:
+            chance = 0.9 if rng.random() < 0.8 else 0.1
+            transcriber.answer(RESIDENT, frame.stamp - 700_000_000, frame.stamp - 300_000_000, chance)
+        if place == size - 1:
+            gc.collect()
+            yield {
+                "frames": number + 1,
+                "people a frame": round(skeletons / size, 2),
+                "tracks": transcriber.health.tracks,
+                "segments": transcriber.health.segments,
+                "motions": motions,
+                "events": events,
+                "resident MB": round(resident_bytes() / 1e6, 2),
+                "blocks": sys.getallocatedblocks(),
+                "objects": len(gc.get_objects()),
+                "cpu ms a frame": round(1e3 * float(processor.mean()), 3),
+                "cpu ms p99": round(1e3 * float(np.percentile(processor, 99)), 3),
+                "wall ms a frame": round(1e3 * float(wall.mean()), 3),
+            }
+            skeletons = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    options = parser.parse_args()
+    if options.frames < ROWS:
+        parser.error(f"--frames must be at least {ROWS}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    with (options.out / "memory.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = None
+        for row in measure(options.frames):
+            if writer is None:
+                writer = csv.DictWriter(file, row)
+                writer.writeheader()
+            writer.writerow(row)
+            file.flush()
+            rows.append(row)
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|---" * len(rows[0]) + "|")
+    for row in rows[:: ROWS // 10] + rows[-1:]:
+        print("| " + " | ".join(f"{value:,}" for value in row.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()
