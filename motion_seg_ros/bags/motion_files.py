@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,15 @@ from motion_seg_ros.datasets.amc import load_amc
 from motion_seg_ros.datasets.bvh import load_bvh
 from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.datasets.labelled import Archive, MotionClip, load_clips
-from motion_seg_ros.datasets.skeletons import guess_axes, guess_unit, known_counts, names_of, skeleton_frames
+from motion_seg_ros.datasets.skeletons import (
+    guess_axes,
+    guess_unit,
+    known_counts,
+    names_of,
+    skeleton_frames,
+    to_rep103,
+)
+from motion_seg_ros.skeleton.joint_sets import joints_by_name
 
 # Between the clips of a collection, so that nobody takes one's end and the next one's beginning for a motion.
 CLIP_GAP_NS = 1_000_000_000
@@ -81,6 +90,10 @@ class MotionSource(Source):
 
     Frame i is stamped ``round(i * 1e9 / fps)``. The clips of a collection follow one another with a pause
     of a second; each is a track of its own, named by its number from "1", and its name is a label.
+
+    Attributes
+    ----------
+    rate : frames a second.
     """
 
     kind = "motion"
@@ -97,11 +110,13 @@ class MotionSource(Source):
         self._clips = clips
         self._joint_names = joint_names
         self._labels = labels
-        self._rate = fps
+        self.rate = fps
         self._axes = guess_axes(clips[0].joints, joint_names)
         self.fps = fps
         self.count = sum(len(clip.joints) for clip in clips)
         self.duration = self.count / fps + (len(clips) - 1) * CLIP_GAP_NS / 1e9
+        lengths = [round(len(clip.joints) * 1e9 / fps) + CLIP_GAP_NS for clip in clips]
+        self._starts = list(accumulate(lengths[:-1], initial=0))
         self.has_skeletons = True
         self.has_labels = labels is not None or len(clips) > 1
         self.notes.append(f"{path.name} is taken to have {self._axes}")
@@ -110,19 +125,23 @@ class MotionSource(Source):
         labels: dict[int, Label] = {}
         if self._labels is not None:
             labels = dict(label_changes(*self._labels))
-        start = index = 0
-        for number, clip in enumerate(self._clips, start=1):
+        index = 0
+        for number, (start, clip) in enumerate(zip(self._starts, self._clips, strict=True), start=1):
             if self._labels is None and len(self._clips) > 1:
                 labels[index] = Label(clip.name)
             frames = skeleton_frames(
-                clip.joints, self._joint_names, self._rate, self._axes, track_id=str(number), start=start
+                clip.joints, self._joint_names, self.rate, self._axes, track_id=str(number), start=start
             )
             for frame in frames:
                 if index in labels:
                     yield frame.stamp, labels[index]
                 yield frame.stamp, frame
                 index += 1
-            start += round(len(clip.joints) * 1e9 / self._rate) + CLIP_GAP_NS
+
+    def motions(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """The stamp of each clip's first frame and its joints (T, 22, 3) as smpl22: all frames at once."""
+        for start, clip in zip(self._starts, self._clips, strict=True):
+            yield start, to_rep103(joints_by_name(self._joint_names, clip.joints), self._axes)
 
 
 class FramesSource(Source):

@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED, OK, SOURCES, progress_bar, tell_notes
+from motion_seg_ros.commands.terminal import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    SOURCES,
+    pose_pipeline,
+    progress_bar,
+    tell_notes,
+)
 
 if TYPE_CHECKING:
-    from motion_seg_ros.bags.items import Source
     from motion_seg_ros.commands.terminal import Commands
 
 
@@ -57,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     began = time.perf_counter()
     with (
         (options.out / "events.jsonl").open("w", encoding="utf-8") as file,
-        _pose(source, options.model, parameters["pose_node"]) as pose,
+        pose_pipeline(source, options.model, parameters["pose_node"]) as pose,
         progress_bar(source) as progress,
     ):
 
@@ -99,19 +105,3 @@ def _run(options: argparse.Namespace) -> int:
         f"wrote {options.out / 'events.jsonl'} and {options.out / 'report.html'}"
     )
     return INTERRUPTED if interrupted else OK
-
-
-@contextmanager
-def _pose(source: Source, model: str | None, parameters: dict[str, Any]) -> Iterator[Any]:
-    """The pose pipeline if the source has images, else None."""
-    if not source.has_images:
-        yield None
-        return
-    from motion_seg_ros.parameter_file import configure
-    from motion_seg_ros.pose.pipeline import PoseConfig, PosePipeline
-
-    pipeline = PosePipeline(configure(PoseConfig, parameters | ({"model": model} if model else {})))
-    try:
-        yield pipeline
-    finally:
-        pipeline.close()

@@ -110,8 +110,8 @@ class MotionInputs:
             raise ValueError(f"stamps must rise, but {stamp} follows {self._stamp}")
         elapsed = 0.0 if self._stamp is None else (stamp - self._stamp) * 1e-9
         self._stamp = stamp
-        seen = np.isfinite(joints).all(axis=-1) & (confidence >= _MIN_CONFIDENCE)
-        usable = seen[..., _ANCHORS].all(axis=-1)
+        seen = _seen(joints, confidence)
+        usable = np.asarray(seen[..., _ANCHORS].all(axis=-1))
         seen &= usable[..., None]
         # What is not seen stays where it was, so that nothing is ever NaN.
         held = self._joints = np.where(seen[..., None], joints, self._joints)
@@ -223,6 +223,21 @@ def motion_inputs(joints: NDArray[np.floating], fps: float) -> NDArray[np.float3
     stream, sure = MotionInputs(), np.ones(22)
     steps = [step for i, row in enumerate(joints) for step in stream.update(round(i * 1e9 / fps), row, sure)]
     return np.array(steps, np.float32).reshape(-1, INPUTS)
+
+
+def body_seen(joints: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(...,) whether both hips and both shoulders are seen: of less, nothing can be told.
+
+    Parameters
+    ----------
+    joints : (..., 22, 3), NaN where unseen.
+    confidence : (..., 22) in 0..1.
+    """
+    return np.asarray(_seen(joints, confidence)[..., _ANCHORS].all(axis=-1))
+
+
+def _seen(joints: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(joints).all(axis=-1) & (confidence >= _MIN_CONFIDENCE))
 
 
 def body_joints(positions: NDArray[np.floating]) -> Array:

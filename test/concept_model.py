@@ -1,0 +1,118 @@
+"""A small encoder of motion concepts as an ONNX file of the real one's contract, with random weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
+
+onnx = pytest.importorskip("onnx", reason="the extra 'train' brings onnx")
+
+MEMORY = 2  # frames that the causal convolution looks back
+
+
+def write_model(
+    folder: Path,
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    *,
+    codes: int = 16,
+    embedding: int = 8,
+    seed: int = 0,
+) -> Path:
+    """Write ``concepts.onnx``, ``codebook.npz`` and ``SHA256SUMS``; ``metadata`` goes over the usual."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(seed)
+    codebook = rng.normal(0, 0.5, (codes, embedding)).astype(np.float32)
+    constants = {
+        "kernel": rng.normal(0, 0.3, (embedding, INPUTS, MEMORY + 1)),
+        "pool": rng.normal(0, 0.7, (embedding, embedding, FRAMES_PER_TOKEN)),
+        "codes": codebook.T,
+        "squares": (codebook**2).sum(1),
+        "minus_two": np.array(-2.0),
+    }
+    shapes = {
+        "as_frames": [0, MEMORY, INPUTS],
+        "as_state": [0, MEMORY * INPUTS],
+        "last": [2],
+        "from": [-MEMORY],
+        "to": [2**31],
+        "along": [1],
+    }
+    initializers = [numpy_helper.from_array(np.asarray(v, np.float32), k) for k, v in constants.items()]
+    initializers += [numpy_helper.from_array(np.asarray(v, np.int64), k) for k, v in shapes.items()]
+    make = helper.make_node
+    nodes = [
+        make("Reshape", ["state", "as_frames"], ["memory"]),
+        make("Concat", ["memory", "motion"], ["frames"], axis=1),
+        make("Slice", ["frames", "from", "to", "along"], ["kept"]),
+        make("Reshape", ["kept", "as_state"], ["next_state"]),
+        make("Transpose", ["frames"], ["channels"], perm=[0, 2, 1]),
+        make("Conv", ["channels", "kernel"], ["convolved"]),
+        make("Tanh", ["convolved"], ["hidden"]),
+        make("Conv", ["hidden", "pool"], ["pooled"], strides=[FRAMES_PER_TOKEN]),
+        make("Transpose", ["pooled"], ["embeddings"], perm=[0, 2, 1]),
+        make("MatMul", ["embeddings", "codes"], ["products"]),
+        make("Mul", ["products", "minus_two"], ["cross"]),
+        make("ReduceSumSquare", ["embeddings", "last"], ["lengths"], keepdims=1),
+        make("Add", ["cross", "squares"], ["partial"]),
+        make("Add", ["partial", "lengths"], ["all_distances"]),
+        make("ArgMin", ["all_distances"], ["tokens"], axis=2, keepdims=0),
+        make("ReduceMin", ["all_distances", "last"], ["distances"], keepdims=0),
+    ]
+
+    def value(name: str, kind: int, shape: list) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    number = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "concepts",
+        [value("motion", number, ["B", "T", INPUTS]), value("state", number, ["B", MEMORY * INPUTS])],
+        [
+            value("tokens", TensorProto.INT64, ["B", "n"]),
+            value("distances", number, ["B", "n"]),
+            value("embeddings", number, ["B", "n", embedding]),
+            value("next_state", number, ["B", MEMORY * INPUTS]),
+        ],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    helper.set_model_props(
+        model,
+        {
+            "format": "motion_seg_ros.concepts/1",
+            "joint_set": "smpl22",
+            "rate": f"{RATE:g}",
+            "frames_per_token": str(FRAMES_PER_TOKEN),
+            "layout": LAYOUT,
+            "codes": str(codes),
+            "embedding": str(embedding),
+            "codebook": hashlib.sha256(codebook.tobytes()).hexdigest(),
+            "licence": "none",
+            "training_data": "none: random weights",
+            "config": "",
+        }
+        | dict(metadata),
+    )
+    onnx.checker.check_model(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "concepts.onnx").write_bytes(model.SerializeToString())
+    np.savez(folder / "codebook.npz", codebook=codebook)
+    write_sums(folder)
+    return folder
+
+
+def write_sums(folder: Path) -> None:
+    """Make the checksums fit what is in the folder now."""
+    lines = [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in ("concepts.onnx", "codebook.npz")
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))
