@@ -47,6 +47,20 @@ def test_gain_is_what_the_boundary_saves():
     assert gains[0] == pytest.approx(run_cost(codes, 0.1) - 2 * run_cost(codes[:8], 0.1) - 3.0)
 
 
+def test_worth_is_what_a_boundary_saves_or_would():
+    codes = np.repeat([[0.0, 1.0], [1.0, 0.0]], 8, axis=0)
+    division = Division(statistics(codes[:4]), codes[4:], 0.1)
+    penalties = np.full(12, 3.0)
+    cuts, gains = division.best_boundaries(penalties, 3, 2)
+    worth = division.worth(cuts, penalties)
+    assert worth[cuts] == pytest.approx(gains)
+    # Another boundary would only cost: in the settled run, in the next one.
+    for place, begin, end in ((0, 0, 8), (2, 0, 8), (6, 8, 16)):
+        parts = run_cost(codes[begin : place + 4], 0.1) + run_cost(codes[place + 4 : end], 0.1)
+        assert worth[place] == pytest.approx(run_cost(codes[begin:end], 0.1) - parts - 3.0)
+        assert worth[place] < 0.0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10**6),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.tvsh.inquiry import Inquiry, even_odds
+from motion_seg_ros.semantics.inquiry import Inquiry, even_odds
 
 # Seconds between boundaries that the inquiries expect.
 _TYPICAL_RUN = 2.0
@@ -127,9 +127,10 @@ class Interview:
             same = bool(
                 (self._truth[first] == self._truth[second]) != (self._rng.random() < self._oracle.error)
             )
-            entry.inquiry.tell(first, second, same)
             right = 1.0 - self._oracle.error
-            replies.append(Reply(first, second, even_odds(same, right, right)))
+            reply = Reply(first, second, even_odds(same, right, right))
+            entry.inquiry.tell(first, second, reply.same_probability)
+            replies.append(reply)
             entry.asked = None
         return replies
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from motion_seg_ros.tvsh.inquiry import Inquiry, even_odds
+from motion_seg_ros.semantics.inquiry import Inquiry, even_odds
 
 
 def ask(truth, inquiry, error=0.0, rng=None, start=(10, 20)):
@@ -12,7 +12,8 @@ def ask(truth, inquiry, error=0.0, rng=None, start=(10, 20)):
     while pair is not None:
         asked.append(pair)
         wrong = rng is not None and rng.random() < error
-        inquiry.tell(*pair, (not pair[0] < truth <= pair[1]) != wrong)
+        same = (not pair[0] < truth <= pair[1]) != wrong
+        inquiry.tell(*pair, even_odds(same, 1.0 - error, 1.0 - error))
         pair = inquiry.question()
     return asked
 
@@ -34,11 +35,11 @@ def test_no_boundary_takes_one_question():
 
 def test_a_different_has_to_be_confirmed_by_other_pairs():
     inquiry = Inquiry(10, 15, (2, 2), 0.013, 0.9, 0.9)
-    inquiry.tell(10, 15, False)
+    inquiry.tell(10, 15, 0.1)
     assert inquiry.boundary_probability < 0.6
     pair = inquiry.question()
     assert pair not in (None, (10, 15))
-    inquiry.tell(*pair, False)
+    inquiry.tell(*pair, 0.1)
     assert inquiry.boundary_probability > 0.75
 
 
@@ -51,7 +52,8 @@ def test_beliefs_are_as_right_as_they_say():
         pair = (10, 20)
         while pair is not None:
             inside = pair[0] < truth <= pair[1]
-            inquiry.tell(*pair, bool((rng.random() < 0.2) if inside else (rng.random() < 0.9)))
+            same = bool((rng.random() < 0.2) if inside else (rng.random() < 0.9))
+            inquiry.tell(*pair, even_odds(same, 0.9, 0.8))
             pair = inquiry.question()
         told.append(inquiry.boundary_probability)
         true.append(truth != 99)
@@ -73,8 +75,8 @@ def test_no_pair_is_asked_twice_and_the_number_is_bounded():
 
 def test_contradiction_of_answers_that_are_never_wrong_leaves_the_belief():
     inquiry = Inquiry(10, 20, (0, 0), 0.01, 1.0, 1.0)
-    inquiry.tell(10, 20, True)
-    inquiry.tell(10, 20, False)
+    inquiry.tell(10, 20, 1.0)
+    inquiry.tell(10, 20, 0.0)
     assert inquiry.boundary_probability == 0.0
 
 
@@ -95,4 +97,4 @@ def test_senseless_inquiries_are_errors(arguments):
 @pytest.mark.parametrize("pair", [(9, 12), (12, 12), (14, 12), (19, 21)])
 def test_answers_about_other_moments_are_errors(pair):
     with pytest.raises(ValueError, match="not inside"):
-        Inquiry(10, 20, (0, 0), 0.1, 0.9, 0.9).tell(*pair, True)
+        Inquiry(10, 20, (0, 0), 0.1, 0.9, 0.9).tell(*pair, 1.0)

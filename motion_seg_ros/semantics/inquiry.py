@@ -28,6 +28,7 @@ class Inquiry:
         it is different; above 0.5.
     most : most questions, beyond which the inquiry ends as it stands.
     sure : probability above which nothing more is asked.
+    apart : least distance of the two moments of a question that the inquiry proposes.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Inquiry:
         different_right: float,
         most: int = 8,
         sure: float = 0.95,
+        apart: int = 1,
     ) -> None:
         if not first < last:
             raise ValueError(f"the first moment, {first}, must be before the last, {last}")
@@ -48,7 +50,7 @@ class Inquiry:
         before, after = margin
         self._first, self._last = first - before, last + after
         self._right = (same_right, different_right)
-        self._left, self._sure = most, sure
+        self._left, self._sure, self._apart = most, sure, apart
         self._asked: set[tuple[int, int]] = set()
         # Of a boundary at each place, and of none. One outside the gap is one that its own inquiry missed.
         missed = (1.0 - different_right) * boundary_rate
@@ -66,8 +68,12 @@ class Inquiry:
         """Where a boundary would most probably be."""
         return self._first + 1 + int(np.argmax(self._belief[:-1]))
 
-    def tell(self, first: int, second: int, same: bool) -> None:
+    def tell(self, first: int, second: int, same_probability: float) -> None:
         """Take the answer about two moments, asked for or not.
+
+        Parameters
+        ----------
+        same_probability : by this answer alone with even odds beforehand, as :func:`even_odds` gives it.
 
         Raises
         ------
@@ -75,10 +81,8 @@ class Inquiry:
         """
         if not self._first <= first < second <= self._last:
             raise ValueError(f"({first}, {second}) is not inside ({self._first}, {self._last})")
-        same_right, different_right = self._right
-        inside = slice(first - self._first, second - self._first)
-        likelihood = np.full(len(self._belief), same_right if same else 1.0 - same_right)
-        likelihood[inside] = 1.0 - different_right if same else different_right
+        likelihood = np.full(len(self._belief), same_probability)
+        likelihood[first - self._first : second - self._first] = 1.0 - same_probability
         belief = self._belief * likelihood
         total = float(belief.sum())
         # Answers that are never wrong contradict each other: nothing can be learned from the last one.
@@ -87,28 +91,31 @@ class Inquiry:
         self._asked.add((first, second))
         self._left -= 1
 
-    def question(self) -> tuple[int, int] | None:
-        """The pair, not asked about before, whose answer tells most; None when nothing more need be asked."""
+    def question(self, after: int | None = None) -> tuple[int, int] | None:
+        """The pair, not asked about before, whose answer tells most; None when nothing more need be asked.
+
+        ``after`` : the second moment must come after this one, if it is given.
+        """
         if self._left <= 0 or float(self._belief.max()) >= self._sure:
             return None
         before = np.concatenate(([0.0], np.cumsum(self._belief[:-1])))
         best, chosen = 0.0, None
         for first in range(len(before) - 1):
-            for second in range(first + 1, len(before)):
+            for second in range(first + self._apart, len(before)):
                 pair = (self._first + first, self._first + second)
-                if pair in self._asked:
+                if pair in self._asked or (after is not None and pair[1] <= after):
                     continue
-                worth = self._information(float(before[second] - before[first]))
+                worth = information(float(before[second] - before[first]), *self._right)
                 if worth > best + 1e-12:
                     best, chosen = worth, pair
         return chosen
 
-    def _information(self, different: float) -> float:
-        """What one answer tells (nats) when the motions differ with that probability."""
-        same_right, different_right = self._right
-        says = different * different_right + (1.0 - different) * (1.0 - same_right)
-        noise = different * _entropy(different_right) + (1.0 - different) * _entropy(same_right)
-        return _entropy(says) - noise
+
+def information(different: float, same_right: float, different_right: float) -> float:
+    """What one answer tells (nats) when the motions differ with that probability."""
+    says = different * different_right + (1.0 - different) * (1.0 - same_right)
+    noise = different * _entropy(different_right) + (1.0 - different) * _entropy(same_right)
+    return _entropy(says) - noise
 
 
 def even_odds(same: bool, same_right: float, different_right: float) -> float:
