@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from motion_seg_ros.tvsh.events import SegmentEvent
 from motion_seg_ros.tvsh.history import History
 from motion_seg_ros.tvsh.motions import MotionMemory
 from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.token_log import TokenLog
 from motion_seg_ros.tvsh.track import TrackTranscript
 
 
@@ -30,6 +32,9 @@ class TranscriberConfig(SegmenterConfig):
         1.0, "Seconds between events that say only that a segment goes on", low=0.05, high=60.0
     )
     history: int = setting(100, "Most segments of one person kept for queries", low=1, high=10000)
+    concept_tokens: bool = setting(
+        True, "Whether events carry the motion concepts that lie in their segment, where somebody finds them"
+    )
 
 
 @dataclass
@@ -45,6 +50,7 @@ class Health:
     unusable : skeletons of which too little was seen.
     tracks : tracks begun; live : tracks open now.
     segments : segments ended for good.
+    tokens : motion concept tokens noted.
     answers : answers that counted; late_answers : those that came too late, or about nobody seen then.
     """
 
@@ -56,6 +62,7 @@ class Health:
     tracks: int = 0
     live: int = 0
     segments: int = 0
+    tokens: int = 0
     answers: int = 0
     late_answers: int = 0
 
@@ -87,6 +94,7 @@ class Transcriber:
         self.health = Health()
         self._motions = MotionMemory(self.config.motions)
         self._history = History(self.config.history)
+        self._tokens = TokenLog()
         self._segment_ids = itertools.count(1)
         self._timeout = round(self.config.track_timeout * 1e9)
         self._live: dict[str, _Live] = {}
@@ -126,6 +134,17 @@ class Transcriber:
         self.health.answers += counts
         self.health.late_answers += not counts
         return counts
+
+    def note_tokens(self, frame_id: str, track_id: str, start: int, end: int, tokens: Sequence[int]) -> None:
+        """Take motion concepts of a track over [start, end) ns, in order of time.
+
+        Each event carries those whose spans lie in its segment when it is told. What comes after a segment's
+        final event is not in it: those that come within the lag are always in it, and the same input gives
+        the same final events then. Of a segment with more than 4096 it has the newest.
+        """
+        if self.config.concept_tokens and tokens:
+            self._tokens.note((frame_id, track_id), start, end, tokens)
+            self.health.tokens += len(tokens)
 
     def close(self) -> list[SegmentEvent]:
         """End everything that is open; a frame that comes later begins anew."""
@@ -200,7 +219,13 @@ class Transcriber:
         return live.transcript.finish(self._stamp, self._frame_id)
 
     def _record(self, events: list[SegmentEvent]) -> list[SegmentEvent]:
+        told = []
         for event in events:
-            self._history.record(event)
+            track = event.frame_id, event.track_id
+            tokens = self._tokens.within(track, event.start, event.end)
+            told.append(replace(event, concept_tokens=tokens) if tokens else event)
+            if event.final:
+                self._tokens.forget(track, event.end)
+            self._history.record(told[-1])
             self.health.segments += event.final
-        return events
+        return told
