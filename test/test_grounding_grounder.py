@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from planted import CALIBRATION, PlantedText, motion
 
+from motion_seg_ros.grounding.calibrating import Example, calibrate, overlap
 from motion_seg_ros.grounding.calibration import (
     Calibration,
     even_cosine,
@@ -279,3 +281,40 @@ def test_a_threshold_decides_what_is_found():
     answer = strict.ground("he waves", *motion(DAY))
     assert answer.candidates[0].start is not None
     assert answer.spans == ()
+
+
+def test_a_calibration_is_learnt_from_examples():
+    """The learnt numbers find what happened and refuse what did not, in motions they never saw."""
+    encoder = PlantedText(noise=0.35)
+    random = np.random.default_rng(0)
+
+    def example(absent):
+        words = random.permutation(["wave", "sit", "walk", "jump", "kick"]).tolist()
+        script = [(word, random.uniform(1.0, 3.0)) for word in words[:3]]
+        stamps, joints = motion(script)
+        borders = np.cumsum([0.0, *(length for _, length in script)])
+        actions = [words[0], words[3] if absent else words[1], words[2]]
+        truths = [(round(a * 1e9), round(b * 1e9)) for a, b in itertools.pairwise(borders)]
+        return stamps, joints, actions, [truths[0], None if absent else truths[1], truths[2]]
+
+    examples = []
+    blank = Grounder(encoder, CALIBRATION)
+    for number in range(30):
+        stamps, joints, actions, truths = example(number % 2 == 1)
+        examples.append(Example(blank.encode(stamps, joints), tuple(actions), tuple(truths)))
+    learnt = Grounder(encoder, calibrate(encoder, examples))
+    assert 0.0 < learnt.calibration.background < 1.0
+    right = []
+    for number in range(30):
+        stamps, joints, actions, truths = example(number % 2 == 1)
+        answer = learnt.ground(", then ".join(actions), stamps, joints)
+        right += [
+            item.found == (truth is not None) for item, truth in zip(answer.candidates, truths, strict=True)
+        ]
+    assert np.mean(right) > 0.9
+
+
+def test_overlap_is_intersection_over_union():
+    assert overlap((0, 10), (0, 10)) == 1.0
+    assert overlap((0, 10), (5, 20)) == pytest.approx(5 / 20)
+    assert overlap((0, 10), (10, 20)) == 0.0

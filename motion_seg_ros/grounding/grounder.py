@@ -26,6 +26,8 @@ STAGES = ("partition", "encode", "mask", "score")
 _START = 2.0
 # Times that the sub-actions move towards what the alignment found of them.
 _ADAPTATIONS = 2
+# Cosine by which a step may be less like a sub-action than the best one and still belong to it.
+_NEARLY = 0.15
 # Fewest joints that make a frame one of a person.
 _FEWEST_JOINTS = 6
 
@@ -60,7 +62,7 @@ class Candidate:
     Attributes
     ----------
     action : text of the sub-action.
-    start, end : nanoseconds; None where no step is like it.
+    start, end : nanoseconds; None where the sub-actions around it leave no room.
     score : 0..1, calibrated; 0 without a place.
     found : whether the score says that it happened.
     """
@@ -266,7 +268,13 @@ class Grounder:
             masks[path, np.arange(len(path))] = 1.0
             notes = ("the deadline passed: the masks are those of the alignment",)
         path = align(masks[:count].T, masks[count])
-        return Placement(masks, tuple(run_of(path == row) for row in range(count)), notes)
+        runs = [run_of(path == row) for row in range(count)]
+        for row in range(count):
+            if runs[row] is None:
+                before = max((run[1] for run in runs[:row] if run), default=0)
+                after = min((run[0] for run in runs[row + 1 :] if run), default=len(features))
+                runs[row] = _likeliest(problem.similarity[:, row], before, after)
+        return Placement(masks, tuple(runs), notes)
 
     def judge(
         self, action: str, text: Array, run: tuple[int, int] | None, features: MotionFeatures
@@ -278,6 +286,21 @@ class Grounder:
         score = self.calibration.score(evidence)
         start, end = span_of(features.times, *run)
         return Candidate(action, start, end, score, score >= self.calibration.threshold)
+
+
+def _likeliest(similarity: Array, first: int, last: int) -> tuple[int, int] | None:
+    """Where, among the steps ``first <= step < last``, a sub-action is that no mask has: the run around its
+    best step that stays nearly as good. The score tells what that is worth."""
+    if last <= first:
+        return None
+    best = first + int(np.argmax(similarity[first:last]))
+    near = similarity >= similarity[best] - _NEARLY
+    begin, end = best, best + 1
+    while begin > first and near[begin - 1]:
+        begin -= 1
+    while end < last and near[end]:
+        end += 1
+    return begin, end
 
 
 def _adapted(texts: Array, features: MotionFeatures, path: NDArray[np.int64], share: float) -> Array:
