@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
 onnx = pytest.importorskip("onnx", reason="the extra 'train' brings onnx")
 

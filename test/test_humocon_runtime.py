@@ -10,8 +10,8 @@ import pytest
 from concept_model import write_model, write_sums
 
 from motion_seg_ros.humocon import runtime
-from motion_seg_ros.humocon.inputs import INPUTS
 from motion_seg_ros.humocon.runtime import ConceptEncoder, ModelError
+from motion_seg_ros.skeleton.motion_inputs import INPUTS
 
 
 @pytest.fixture

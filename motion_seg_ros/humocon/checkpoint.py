@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from motion_seg_ros.humocon.configuration import TrainingConfig, from_mapping
-from motion_seg_ros.humocon.inputs import LAYOUT
 from motion_seg_ros.humocon.modelling import ConceptModel
+from motion_seg_ros.skeleton.motion_inputs import LAYOUT
 
 _FORMAT = "motion_seg_ros.training/1"
 # What torch raises for files that are not its own, or not whole.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, RATE, MotionInputs, body_seen
 from motion_seg_ros.humocon.runtime import ConceptEncoder
 from motion_seg_ros.humocon.streaming import TokenizerConfig, believed
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, RATE, MotionInputs, body_seen
 
 # Clips that are worked on together, and the steps after which they are encoded.
 _TOGETHER, _STEPS = 64, 256

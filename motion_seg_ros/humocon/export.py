@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from motion_seg_ros.humocon.checkpoint import Checkpoint
 from motion_seg_ros.humocon.codebook import Codebook, describe_codebook
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 from motion_seg_ros.humocon.model_card import model_card
 from motion_seg_ros.humocon.modelling import ConceptModel
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
 FORMAT = "motion_seg_ros.concepts/1"
 MODEL, STATIC_MODEL = "concepts.onnx", "concepts.static.onnx"

@@ -11,8 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from motion_seg_ros.humocon.configuration import ModelConfig
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, INPUTS, MOTION, POSITIONS, SEEN, VELOCITIES
 from motion_seg_ros.humocon.quantiser import Quantiser
+from motion_seg_ros.skeleton.motion_inputs import (
+    FRAMES_PER_TOKEN,
+    INPUTS,
+    MOTION,
+    POSITIONS,
+    SEEN,
+    VELOCITIES,
+)
 
 IMAGE = 64  # pixels of a side of a person's crop
 THUMBNAIL = 16  # of its reconstruction
@@ -103,7 +110,7 @@ class MotionEncoder(nn.Module):
 
         Parameters
         ----------
-        motion : (B, 4 n, INPUTS) of :mod:`motion_seg_ros.humocon.inputs`.
+        motion : (B, 4 n, INPUTS) of :mod:`motion_seg_ros.skeleton.motion_inputs`.
         state : (B, state_size), zeros at a track's start.
 
         Returns

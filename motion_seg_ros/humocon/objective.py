@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from motion_seg_ros.humocon import losses
 from motion_seg_ros.humocon.configuration import LossConfig
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN
 from motion_seg_ros.humocon.modelling import ConceptModel, Encoded, HyperClassifier
 from motion_seg_ros.humocon.quantiser import Quantiser
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
 TERMS = ("motion", "video", "dis", "act", "align")
 # States of a batch that L_dis and L_act look at: their cost is quadratic in them.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
 Array = NDArray[np.float32]
 Encoded = tuple[NDArray[np.int64], Array, Array, Array]
@@ -112,7 +112,7 @@ class ConceptEncoder:
 
         Parameters
         ----------
-        motion : (B, 4 n, D) float32, rows of :class:`motion_seg_ros.humocon.inputs.MotionInputs`.
+        motion : (B, 4 n, D) float32, rows of :class:`motion_seg_ros.skeleton.motion_inputs.MotionInputs`.
         state : (B, S) float32, from :meth:`state` or from the call before.
 
         Returns

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.inputs import FRAMES_PER_TOKEN, MotionInputs, body_seen
 from motion_seg_ros.humocon.runtime import ConceptEncoder
 from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, MotionInputs, body_seen
 from motion_seg_ros.skeleton.types import SkeletonFrame
 
 # Cameras come and go for days; the one that was heard of longest ago is forgotten.

@@ -1,6 +1,6 @@
-"""What the concept encoder reads of a body: the same numbers for the same motion of any skeleton.
+"""What the motion encoders read of a body: the same numbers for the same motion of any skeleton.
 
-Derived (HuMoCon says only that motion is given to an encoder). Every skeleton that becomes smpl22 has
+Derived (HuMoCon and ZOMG say only that motion is given to an encoder). Every skeleton that becomes smpl22 has
 hips, shoulders and limbs, but puts pelvis, neck and spine where its makers liked, and every body has its
 own proportions. So only the directions of the bones are kept, and a body of fixed proportions is put
 together from them: hips along the line of the hips, shoulders along the line of the shoulders, limbs from

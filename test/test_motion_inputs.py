@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from motion import SECOND, frames, pose
 
-from motion_seg_ros.humocon.inputs import (
+from motion_seg_ros.skeleton.joint_sets import JOINT_SETS, SMPL22, joints_by_name
+from motion_seg_ros.skeleton.motion_inputs import (
     INPUTS,
     MOTION,
     POSITIONS,
@@ -18,7 +19,6 @@ from motion_seg_ros.humocon.inputs import (
     mirrored,
     motion_inputs,
 )
-from motion_seg_ros.skeleton.joint_sets import JOINT_SETS, SMPL22, joints_by_name
 
 
 def clip(seconds: float = 4.0, fps: float = 30.0) -> np.ndarray:
