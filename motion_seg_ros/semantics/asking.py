@@ -106,9 +106,10 @@ class Asking:
             self._note(error)
             raise
         except Exception as error:
-            # A backend is somebody else's code; a mistake in it must not end the loop unheard.
+            # A backend is somebody else's code; a mistake in it must not end the loop unheard. What the error
+            # says is not repeated: it may quote a key.
             self._breaker.failed(self._clock())
-            raise BackendError(f"the backend failed: {error!r}", transient=False) from error
+            raise BackendError(f"the backend failed ({type(error).__name__})", transient=False) from error
         self._breaker.succeeded()
         health.seconds.append(time.monotonic() - began)
         health.cost += answer.cost
