@@ -20,15 +20,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from motion_seg_ros.evaluation import report as module
-from motion_seg_ros.evaluation.report import (
-    UNSEEN,
-    Report,
-    pack,
-    pack_joints,
-    script_json,
-    visible,
-    write_report,
-)
+from motion_seg_ros.evaluation.page import script_json, visible
+from motion_seg_ros.evaluation.report import UNSEEN, Report, pack, pack_joints, write_report
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import EventType, SegmentEvent

@@ -3,25 +3,12 @@
 
 // ---- The data -------------------------------------------------------------------------------------------------
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-const UNSEEN = -32768;
-
-function bytes(text) {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-}
-
 for (const stream of data.streams) {
   stream.times = new Float64Array(bytes(stream.times));
   stream.roots = new Float32Array(bytes(stream.roots));
   stream.offsets = new Int16Array(bytes(stream.offsets));
   stream.pixels = stream.pixels && new Int16Array(bytes(stream.pixels));
-  const set = data.joint_sets[stream.joint_set] || { joints: [], bones: [] };
-  const is = (part, bone) => bone.some((i) => part.test(set.joints[i]));
-  stream.bones = set.bones.map((bone) => ({
-    a: bone[0], b: bone[1], right: is(/^right/, bone.slice(1)), face: is(/eye|ear|mouth/, bone), thin: is(/eye|ear|mouth|pinky|thumb|(left|right)_index|heel/, bone),
-  }));
-  stream.head = Math.max(set.joints.indexOf("head"), set.joints.indexOf("nose"));
+  Object.assign(stream, skeletonOf(data.joint_sets[stream.joint_set] || { joints: [], bones: [] }));
   stream.lane = 0;
 }
 
@@ -109,26 +96,7 @@ const percent = (x) => (x === null ? "–" : x.toFixed(2));
 const motionName = (motion) => (motion < 0 ? "idle" : `motion ${motion}`);
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
-// Paul Tol's "light" scheme: distinct for every kind of colour vision, pale enough for dark words on it. From the
-// ninth motion on the same hues come darker, with light words.
-const HUES = ["#77aadd", "#ee8866", "#44bb99", "#eedd88", "#ffaabb", "#bbcc33", "#99ddff", "#aaaa00"];
-function shade(hex, factor) {
-  return "#" + [1, 3, 5].map((i) => Math.round(parseInt(hex.slice(i, i + 2), 16) * factor).toString(16).padStart(2, "0")).join("");
-}
-function colours(motion) {
-  const hue = HUES[motion % 8], deep = Math.floor(motion / 8) % 2;
-  return { fill: deep ? shade(hue, 0.52) : hue, edge: shade(hue, deep ? 0.4 : 0.66), ink: deep ? "#ffffff" : "#16191d", hue };
-}
-
-let theme = {};
-function readTheme() {
-  const probe = document.body.appendChild(document.createElement("i"));
-  for (const name of ["page", "panel", "line", "ink", "soft", "accent", "cursor", "idle", "idle-line", "seen", "grid"]) {
-    probe.style.color = `var(--${name})`;
-    theme[name] = getComputedStyle(probe).color;
-  }
-  probe.remove();
-  theme.dark = isDark();
+function makeHatch() {
   const tile = document.createElement("canvas").getContext("2d");
   tile.canvas.width = tile.canvas.height = 6;
   tile.fillStyle = theme.idle;
@@ -138,17 +106,6 @@ function readTheme() {
   for (const x of [-6, 0, 6]) { tile.moveTo(x - 1, 7); tile.lineTo(x + 7, -1); }
   tile.stroke();
   theme.hatch = tile.createPattern(tile.canvas, "repeat");
-}
-
-function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function element(tag, props = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children);
-  return node;
 }
 
 function chip(motion) {
@@ -361,6 +318,7 @@ function setTheme(name) {
 
 function themeChanged() {
   readTheme();
+  makeHatch();
   $("theme").textContent = theme.dark ? "Light" : "Dark";
   $("theme").ariaLabel = `Use the ${theme.dark ? "light" : "dark"} theme`;
   const key = $("key-boundary").getContext("2d");

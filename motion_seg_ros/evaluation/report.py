@@ -1,28 +1,22 @@
 """One self-contained HTML page that shows a transcript beside the skeletons it was made from.
 
 The page is ``report.html`` with ``report.css``, ``report_canvas.js``, ``report.js`` and the data of the
-recording put inside. It asks for nothing from the network (its content security policy forbids it) and opens
-from ``file://``.
+recording put inside, as :mod:`.page` says.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.evaluation.page import base64_text, page, visible
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
@@ -34,11 +28,6 @@ POSE_BYTES = 12_000_000
 """Packed poses above this are thinned to every n-th: an hour stays a page that a browser opens at once."""
 
 THUMBNAIL_BYTES = 8_000_000
-
-# Controls and surrogates have no glyph, and surrogates no UTF-8; overrides of the writing direction would
-# turn round what follows them.
-_HOSTILE_CATEGORIES = {"Cc", "Cs"}
-_HOSTILE_DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +59,13 @@ class Report:
 
 def write_report(path: Path, report: Report) -> None:
     """Write the page; equal reports give equal bytes."""
-    css = _asset("report.css")
-    js = _asset("report_canvas.js") + _asset("report.js")
-    parts = {
-        "title": html.escape(visible(report.title)),
-        "css": css,
-        "js": js,
-        "css_hash": _csp_hash(css),
-        "js_hash": _csp_hash(js),
-        "data": script_json(pack(report)),
-    }
-    text = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("report.html"))
+    text = page(
+        "report.html",
+        report.title,
+        pack(report),
+        css=("page.css", "report.css"),
+        js=("page.js", "report_canvas.js", "report.js"),
+    )
     path.write_bytes(text.encode())
 
 
@@ -133,29 +118,8 @@ def pack(report: Report) -> dict[str, Any]:
         "events": [_event_row(clock, number[event.track_id], event) for event in events],
         "labels": _label_spans(clock, labels, end),
         "image_size": list(report.image_size) if report.image_size is not None and with_image else None,
-        "thumbnails": [[clock(stamp), _base64(jpeg)] for stamp, jpeg in thumbnails[::thumb_stride]],
+        "thumbnails": [[clock(stamp), base64_text(jpeg)] for stamp, jpeg in thumbnails[::thumb_stride]],
     }
-
-
-def script_json(value: Any) -> str:
-    """Strict JSON that may stand inside a ``<script>`` element, whatever strings it holds.
-
-    ValueError for NaN and infinities.
-    """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def visible(text: str) -> str:
-    """The text with U+FFFD for controls, surrogates and overrides of the writing direction."""
-    return "".join("\ufffd" if _is_hostile(character) else character for character in text)
-
-
-def _is_hostile(character: str) -> bool:
-    return (
-        unicodedata.category(character) in _HOSTILE_CATEGORIES
-        or unicodedata.bidirectional(character) in _HOSTILE_DIRECTIONS
-    )
 
 
 def pack_joints(joints: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
@@ -210,9 +174,9 @@ def _stream(clock: _Clock, track: int, joint_set: str, poses: _Poses, with_image
         "track": track,
         "joint_set": visible(joint_set),
         "size": offsets.shape[1],
-        "times": _base64(np.array([clock(stamp) for stamp, _ in poses], dtype="<f8").tobytes()),
-        "roots": _base64(roots.astype("<f4").tobytes()),
-        "offsets": _base64(offsets.astype("<i2").tobytes()),
+        "times": base64_text(np.array([clock(stamp) for stamp, _ in poses], dtype="<f8").tobytes()),
+        "roots": base64_text(roots.astype("<f4").tobytes()),
+        "offsets": base64_text(offsets.astype("<i2").tobytes()),
         # An estimator that does not know where people are puts the hips of each at the origin.
         "rooted": bool(np.abs(roots).max() < 1.0),
     }
@@ -222,7 +186,7 @@ def _stream(clock: _Clock, track: int, joint_set: str, poses: _Poses, with_image
             if len(skeleton.image_xy) == len(row):
                 row[:] = skeleton.image_xy
         inside = (np.isfinite(pixels) & (np.abs(pixels) < -UNSEEN)).all(axis=2, keepdims=True)
-        stream["pixels"] = _base64(np.where(inside, np.rint(pixels), UNSEEN).astype("<i2").tobytes())
+        stream["pixels"] = base64_text(np.where(inside, np.rint(pixels), UNSEEN).astype("<i2").tobytes())
     return stream
 
 
@@ -285,15 +249,3 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
     """Sorts track "10" after track "9"."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
     return [(0, len(part.lstrip("0")), part) if part[0] in "0123456789" else (1, 0, part) for part in parts]
-
-
-def _asset(name: str) -> str:
-    return (files("motion_seg_ros.evaluation") / name).read_text(encoding="utf-8")
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _csp_hash(text: str) -> str:
-    return "sha256-" + _base64(hashlib.sha256(text.encode()).digest())

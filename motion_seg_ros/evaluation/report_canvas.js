@@ -1,27 +1,6 @@
 // How everything on the page is painted; report.js, which follows, says what and when.
 "use strict";
 
-/** A 2-D context scaled to CSS pixels, cleared. */
-function begin(canvas) {
-  const scale = devicePixelRatio || 1, { clientWidth: width, clientHeight: height } = canvas;
-  if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
-  if (canvas.height !== Math.round(height * scale)) canvas.height = Math.round(height * scale);
-  const c = canvas.getContext("2d");
-  c.setTransform(scale, 0, 0, scale, 0, 0);
-  c.clearRect(0, 0, width, height);
-  c.font = "12px system-ui, sans-serif";
-  c.textBaseline = "middle";
-  c.direction = "ltr";
-  return { c, width, height };
-}
-
-function fit(c, text, width) {
-  if (c.measureText(text).width <= width) return text;
-  let n = Math.min(text.length, Math.floor(width / 4));
-  while (n > 0 && c.measureText(text.slice(0, n) + "…").width > width) n--;
-  return n > 0 ? text.slice(0, n) + "…" : "";
-}
-
 // ---- The timeline ---------------------------------------------------------------------------------------------
 
 const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
@@ -266,34 +245,6 @@ function drawScene() {
 function bodyColour(segment, dark) {
   if (!segment || segment.motion < 0) return dark ? "#9aa1a9" : "#70767d";
   return dark ? colours(segment.motion).hue : colours(segment.motion).edge;
-}
-
-/** The right-hand side is fainter, so that one sees which way a body faces. */
-function drawBones(c, stream, points, colour, thick, head = 0) {
-  c.strokeStyle = c.fillStyle = colour;
-  const alpha = c.globalAlpha;
-  for (const { a, b, thin, right, face } of stream.bones) {
-    if (!points[a] || !points[b] || (face && head)) continue;   // a circle stands for the head
-    c.globalAlpha = right ? alpha * 0.55 : alpha;
-    c.lineWidth = thin ? thick / 3 : thick;
-    c.beginPath();
-    c.moveTo(points[a][0], points[a][1]);
-    c.lineTo(points[b][0], points[b][1]);
-    c.stroke();
-  }
-  c.globalAlpha = alpha;
-  if (!stream.bones.length) {
-    for (const p of points) if (p) c.fillRect(p[0] - 2, p[1] - 2, 4, 4);
-  }
-  const p = head && points[stream.head];
-  if (!p) return;
-  c.beginPath();
-  c.arc(p[0], p[1], head, 0, 2 * Math.PI);
-  c.globalAlpha = alpha * 0.3;
-  c.fill();
-  c.globalAlpha = alpha;
-  c.lineWidth = thick / 2;
-  c.stroke();
 }
 
 const image = { index: -1, picture: null };
