@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
 onnx = pytest.importorskip("onnx", reason="the extra 'train' brings onnx")
@@ -116,3 +117,8 @@ def write_sums(folder: Path) -> None:
         for name in ("concepts.onnx", "codebook.npz")
     ]
     (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def open_encoder(folder: Path, providers: str = "cpu") -> ConceptEncoder:
+    """The encoder in a folder."""
+    return ConceptEncoder(EncoderConfig(str(folder), providers))

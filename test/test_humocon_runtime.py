@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from concept_model import write_model, write_sums
+from concept_model import open_encoder, write_model, write_sums
 
 from motion_seg_ros.humocon import runtime
-from motion_seg_ros.humocon.runtime import ConceptEncoder, ModelError
+from motion_seg_ros.humocon.runtime import ModelError
 from motion_seg_ros.skeleton.motion_inputs import INPUTS
 
 
@@ -24,7 +24,7 @@ def motion(people: int, tokens: int) -> np.ndarray:
 
 
 def test_what_was_loaded_is_told(folder: Path) -> None:
-    info = ConceptEncoder(folder).info
+    info = open_encoder(folder).info
     assert (info.codes, info.embedding, info.state) == (16, 8, 2 * INPUTS)
     assert len(info.codebook) == 64
     assert info.providers == ("cpu",)
@@ -34,7 +34,7 @@ def test_what_was_loaded_is_told(folder: Path) -> None:
 
 def test_one_token_at_a_time_is_the_whole(folder: Path) -> None:
     """More people and more tokens than one call of the session takes, too."""
-    encoder = ConceptEncoder(folder)
+    encoder = open_encoder(folder)
     given = motion(70, 150)
     tokens, distances, embeddings, after = encoder.encode(given, encoder.state(70))
     assert tokens.shape == distances.shape == (70, 150)
@@ -50,7 +50,7 @@ def test_one_token_at_a_time_is_the_whole(folder: Path) -> None:
 
 
 def test_tokens_are_the_nearest_codes(folder: Path) -> None:
-    encoder = ConceptEncoder(folder)
+    encoder = open_encoder(folder)
     with np.load(folder / "codebook.npz") as archive:
         codebook = archive["codebook"]
     tokens, distances, embeddings, _ = encoder.encode(motion(3, 20), encoder.state(3))
@@ -61,7 +61,7 @@ def test_tokens_are_the_nearest_codes(folder: Path) -> None:
 
 def test_tensors_that_stay_on_the_device_give_the_same(folder: Path) -> None:
     """The road of the graphics cards, on the CPU."""
-    plain, bound = ConceptEncoder(folder), ConceptEncoder(folder)
+    plain, bound = open_encoder(folder), open_encoder(folder)
     bound._run = bound._bound
     given = motion(3, 150)
     for ours, theirs in zip(
@@ -75,7 +75,7 @@ def test_a_provider_that_is_not_here_is_left_out_with_a_note(folder: Path) -> No
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has CUDA")
-    info = ConceptEncoder(folder, ("tensorrt", "CUDA", "cpu")).info
+    info = open_encoder(folder, "tensorrt,CUDA, cpu").info
     assert info.providers == ("cpu",)
     assert info.notes == ("tensorrt is not in this ONNX Runtime", "cuda is not in this ONNX Runtime")
 
@@ -107,7 +107,7 @@ def test_a_provider_that_fails_is_left_out_with_a_note(
     monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     has = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: has)
-    encoder = ConceptEncoder(folder, ("tensorrt", "cuda"))
+    encoder = open_encoder(folder, "tensorrt,cuda")
     assert encoder.info.providers == ("cpu",)
     reason = "" if fails == "silently" else ": no driver"
     assert encoder.info.notes == tuple(f"{name} does not work here{reason}" for name in ("tensorrt", "cuda"))
@@ -120,7 +120,7 @@ def test_a_provider_that_fails_is_left_out_with_a_note(
 
 def test_a_provider_that_nobody_makes_is_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"knows no provider 'abacus'; it knows .*cuda") as refusal:
-        ConceptEncoder(folder, ("abacus",))
+        open_encoder(folder, "abacus")
     assert "\n" not in str(refusal.value)
 
 
@@ -128,12 +128,12 @@ def test_a_provider_that_nobody_makes_is_refused(folder: Path) -> None:
 def test_a_missing_file(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ModelError, match=f"holds no motion concepts: .*{name}: No such file"):
-        ConceptEncoder(folder)
+        open_encoder(folder)
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nowhere holds no motion concepts"):
-        ConceptEncoder(tmp_path / "nowhere")
+        open_encoder(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["concepts.onnx", "codebook.npz"])
@@ -141,12 +141,12 @@ def test_a_file_that_was_cut_off(folder: Path, name: str) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ModelError, match=f"{name} is cut off or was changed"):
-        ConceptEncoder(folder)
+        open_encoder(folder)
     write_sums(folder)
     with pytest.raises(
         ModelError, match=f"{name} (cannot be read as an ONNX model|holds no codebook)"
     ) as second:
-        ConceptEncoder(folder)
+        open_encoder(folder)
     assert "\n" not in str(second.value)
 
 
@@ -155,14 +155,14 @@ def test_a_file_that_is_no_model(folder: Path, content: bytes) -> None:
     (folder / "concepts.onnx").write_bytes(content)
     write_sums(folder)
     with pytest.raises(ModelError, match=r"concepts\.onnx (cannot be read|is not an encoder)"):
-        ConceptEncoder(folder)
+        open_encoder(folder)
 
 
 @pytest.mark.parametrize("sums", ["", "nonsense", "0" * 64 + "  concepts.onnx\n", b"\xff\xfe\x00"])
 def test_checksums_that_are_none(folder: Path, sums: str | bytes) -> None:
     (folder / "SHA256SUMS").write_bytes(sums if isinstance(sums, bytes) else sums.encode())
     with pytest.raises(ModelError, match="SHA256SUMS"):
-        ConceptEncoder(folder)
+        open_encoder(folder)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_checksums_that_are_none(folder: Path, sums: str | bytes) -> None:
 def test_a_foreign_model(tmp_path: Path, metadata: dict[str, str], says: str) -> None:
     folder = write_model(tmp_path, metadata)
     with pytest.raises(ModelError, match=says):
-        ConceptEncoder(folder)
+        open_encoder(folder)
 
 
 def test_another_network(folder: Path) -> None:
@@ -199,7 +199,7 @@ def test_another_network(folder: Path) -> None:
     (folder / "concepts.onnx").write_bytes(model.SerializeToString())
     write_sums(folder)
     with pytest.raises(ModelError, match="is not an encoder of motion concepts"):
-        ConceptEncoder(folder)
+        open_encoder(folder)
 
 
 def test_another_codebook(folder: Path, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_another_codebook(folder: Path, tmp_path: Path) -> None:
     (folder / "codebook.npz").write_bytes((other / "codebook.npz").read_bytes())
     write_sums(folder)
     with pytest.raises(ModelError, match=r"codebook\.npz is the codebook"):
-        ConceptEncoder(folder)
+        open_encoder(folder)
 
 
 def test_no_torch(folder: Path) -> None:
@@ -216,9 +216,8 @@ def test_no_torch(folder: Path) -> None:
 
     code = (
         "import sys\n"
-        "from pathlib import Path\n"
-        "from motion_seg_ros.humocon.runtime import ConceptEncoder\n"
-        f"ConceptEncoder(Path({str(folder)!r}))\n"
+        "from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig\n"
+        f"ConceptEncoder(EncoderConfig({str(folder)!r}))\n"
         "print([name for name in ('torch', 'onnx', 'onnxscript', 'tensorboard') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

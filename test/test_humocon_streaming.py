@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from concept_model import write_model
+from concept_model import open_encoder, write_model
 from motion import SECOND, frame, frames, pose
 
 from motion_seg_ros.humocon.clips import tokenize_clips
@@ -22,7 +22,7 @@ PERIOD = round(1e9 / 30)
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> ConceptEncoder:
-    return ConceptEncoder(write_model(tmp_path_factory.mktemp("model")))
+    return open_encoder(write_model(tmp_path_factory.mktemp("model")))
 
 
 def stream(tokenizer: Tokenizer, people: list[SkeletonFrame]) -> list[ConceptTokens]:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from concept_model import write_model
+from concept_model import open_encoder, write_model
 from motion import SECOND, frames
 
 from motion_seg_ros.bags.sources import open_source
 from motion_seg_ros.bags.writer import BagWriter
 from motion_seg_ros.cli import main
-from motion_seg_ros.humocon.runtime import ConceptEncoder
 from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 from motion_seg_ros.skeleton.types import SkeletonFrame
@@ -32,7 +31,7 @@ def tokens(source: Path, weights: Path, out: Path) -> dict[str, np.ndarray]:
 
 
 def streamed(source: Path, weights: Path) -> list[tuple[str, int, int]]:
-    tokenizer = Tokenizer(ConceptEncoder(weights))
+    tokenizer = Tokenizer(open_encoder(weights))
     people = [item for _, item in open_source(str(source)) if isinstance(item, SkeletonFrame)]
     told = [token for item in people for token in tokenizer.update(item)]
     return [(t.track_id, t.end, *t.tokens) for t in told]
@@ -62,7 +61,7 @@ def test_concatenated_clips_give_concatenated_tokens(tmp_path: Path, weights: Pa
     present = [number for number, n in enumerate(c for c in lengths if c) for _ in range(max(0, n - 1) // 4)]
     ours = zip((str(n + 1) for n in present), found["times"].tolist(), found["tokens"].tolist(), strict=True)
     assert list(ours) == streamed(source, weights)
-    assert str(found["codebook"]) == ConceptEncoder(weights).info.codebook
+    assert str(found["codebook"]) == open_encoder(weights).info.codebook
 
 
 def test_one_clip_has_no_offsets(tmp_path: Path, weights: Path) -> None:

@@ -48,7 +48,10 @@ def add(commands: Commands) -> None:
     tokens.add_argument("source", help=SOURCES)
     tokens.add_argument("--out", type=Path, required=True, metavar="FILE", help=".npz file to write")
     tokens.add_argument(
-        "--weights", type=Path, metavar="DIR", help="folder of an exported encoder (default: the one shipped)"
+        "--weights",
+        default="",
+        metavar="DIR",
+        help="folder of an exported encoder (default: the one shipped)",
     )
     tokens.add_argument(
         "--providers",
@@ -65,10 +68,10 @@ def _run(options: argparse.Namespace) -> int:
 
     from motion_seg_ros.bags.motion_files import MotionSource
     from motion_seg_ros.bags.sources import open_source
-    from motion_seg_ros.humocon.runtime import ConceptEncoder
+    from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 
     source = open_source(options.source, from_images=options.from_images)
-    encoder = ConceptEncoder(options.weights, options.providers.split(","))
+    encoder = ConceptEncoder(EncoderConfig(options.weights, options.providers))
     tell_notes(source)
     for note in encoder.info.notes:
         print(f"motion-seg: {note}", file=sys.stderr)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
 Array = NDArray[np.float32]
@@ -37,6 +38,21 @@ _META = (
 
 class ModelError(ValueError):
     """Weights or a provider that cannot be used; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Which encoder, and what it runs on."""
+
+    weights: str = setting("", "Folder of an exported encoder; empty for the one that comes with the package")
+    providers: str = setting(
+        "cpu",
+        "Providers of ONNX Runtime, preferred first, as in tensorrt,cuda,cpu; the CPU always comes last",
+    )
+    threads: int = setting(1, "Threads of one call on the CPU", low=1, high=64)
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -67,12 +83,12 @@ class ModelInfo:
 class ConceptEncoder:
     """The motion encoder and its codebook, ready for use: its first calls are made here.
 
+    Needs ``concepts.onnx``, ``codebook.npz`` and ``SHA256SUMS``. A provider that does not work on this
+    machine is left out with a note in :attr:`info`; threads sleep, and do not spin, between calls.
+
     Parameters
     ----------
-    folder : of ``concepts.onnx``, ``codebook.npz`` and ``SHA256SUMS``; None for the weights of this package.
-    providers : of ONNX Runtime, preferred first, as "tensorrt", "cuda" and so on. The CPU always comes last;
-        one that does not work on this machine is left out with a note in :attr:`info`.
-    threads : that one call may use on the CPU. They sleep, and do not spin, between calls.
+    config : which encoder, and what it runs on.
 
     Raises
     ------
@@ -80,13 +96,12 @@ class ConceptEncoder:
         knows no such provider.
     """
 
-    def __init__(
-        self, folder: Path | None = None, providers: Sequence[str] = ("cpu",), threads: int = 1
-    ) -> None:
-        folder = folder or WEIGHTS
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        config = config or EncoderConfig()
+        folder = Path(config.weights).expanduser() if config.weights else WEIGHTS
         model, codebook = _checked_files(folder)
-        wanted = _known(providers)
-        self._session, meta, notes = _open(model, folder / MODEL, wanted, threads)
+        wanted = _known(config.providers.split(","))
+        self._session, meta, notes = _open(model, folder / MODEL, wanted, config.threads)
         _check_codebook(codebook, folder / CODEBOOK, meta)
         got = self._session.get_providers()
         self._device = "cuda" if got[0] in (_CUDA, _TENSORRT) else "cpu"
@@ -135,7 +150,10 @@ class ConceptEncoder:
         held: Any = state
         parts = []
         for begin in range(0, motion.shape[1], length):
-            *told, held = self._run(np.ascontiguousarray(motion[:, begin : begin + length]), held)
+            try:
+                *told, held = self._run(np.ascontiguousarray(motion[:, begin : begin + length]), held)
+            except Exception as error:  # ONNX Runtime's errors have no class in common but this
+                raise ModelError(f"{self.info.providers[0]} failed: {_sentence(error)}") from error
             parts.append(told)
         after = held if isinstance(held, np.ndarray) else held.numpy()
         tokens, distances, embeddings = (np.concatenate(part, 1) for part in zip(*parts, strict=True))
@@ -235,10 +253,9 @@ def _open(
         _warm_up(made)
         return made
 
-    # ONNX Runtime's errors have no class in common but Exception.
     try:
         on_cpu = onnxruntime.InferenceSession(model, options, providers=[CPU])
-    except Exception as error:
+    except Exception as error:  # as above
         raise ModelError(f"{path} cannot be read as an ONNX model: {_sentence(error)}") from error
     meta = _checked_contract(on_cpu, path)
     try:

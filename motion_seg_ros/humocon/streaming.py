@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.runtime import ConceptEncoder
+from motion_seg_ros.humocon.runtime import ConceptEncoder, ModelError
 from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
@@ -126,6 +126,7 @@ class Tokenizer:
         Raises
         ------
         ValueError : a skeleton's joint set is unknown or its arrays do not fit it; nothing has changed then.
+        ModelError : the encoder failed; every track begins anew.
         """
         seen: list[tuple[SkeletonFrame, dict[str, Person]]] = []
         for frame in frames:
@@ -225,7 +226,11 @@ class Tokenizer:
     def _encode_together(self, group: list[tuple[int, _Ready]], told: dict[int, list[ConceptTokens]]) -> None:
         motion = np.stack([item.motion for _, item in group])
         state = np.stack([item.track.state for _, item in group])
-        tokens, distances, embeddings, after = self._encoder.encode(motion, state)
+        try:
+            tokens, distances, embeddings, after = self._encoder.encode(motion, state)
+        except ModelError:
+            self.close()  # its steps are lost: what follows them would have wrong times
+            raise
         for row, (place, item) in enumerate(group):
             item.track.state = after[row]
             told[place] = [

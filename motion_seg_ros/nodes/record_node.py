@@ -13,8 +13,8 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import String
 
+from motion_seg_ros.msg import ConceptTokens, SkeletonArray
 from motion_seg_ros.msg import SegmentEvent as EventMessage
-from motion_seg_ros.msg import SkeletonArray
 
 from ..bags.conversion import from_message, to_compressed
 from ..bags.images import ImageError, shrink
@@ -47,7 +47,7 @@ class RecordSettings:
 
 
 class RecordNode(ManagedNode):
-    """Writes skeletons, labels, images and segment events as they come.
+    """Writes skeletons, labels, images, concept tokens and segment events as they come.
 
     ``on_event`` is called with each event after it was written.
     """
@@ -76,6 +76,7 @@ class RecordNode(ManagedNode):
     def activate(self) -> None:
         self._listen(SkeletonArray, "skeletons", SKELETONS_QOS)
         self._listen(String, "label", EVENTS_QOS)
+        self._listen(ConceptTokens, "concept_tokens", EVENTS_QOS)
         self._listen(EventMessage, EVENTS, EVENTS_QOS, self._keep_event)
         if self._record_settings.image_width:
             images = self.create_subscription(

@@ -10,7 +10,7 @@ from rclpy.service import Service
 from rclpy.time import Time
 from visualization_msgs.msg import MarkerArray
 
-from motion_seg_ros.msg import SegmentArray, SegmentEvent, SkeletonArray
+from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
 from motion_seg_ros.srv import GetSegments
 
 from ..bags.conversion import from_message, segment_array, to_message
@@ -55,9 +55,20 @@ class TvshNode(ManagedNode):
         self._skeletons = self.create_subscription(
             SkeletonArray, "skeletons", self._transcribe, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
         )
+        self._concepts = None
+        if self._transcriber.config.concept_tokens:
+            self._concepts = self.create_subscription(
+                ConceptTokens,
+                "concept_tokens",
+                self._note_tokens,
+                EVENTS_QOS,
+                qos_overriding_options=OVERRIDABLE,
+            )
 
     def deactivate(self) -> None:
         self.destroy_subscription(self._skeletons)
+        if self._concepts is not None:
+            self.destroy_subscription(self._concepts)
         self._publish(self._transcriber.close())
         # The last events are final and will not be said again: wait until they have arrived.
         self._events.wait_for_all_acked(timeout=ACKNOWLEDGE)
@@ -93,6 +104,15 @@ class TvshNode(ManagedNode):
         self._publish(events)
         if self._captions.get_subscription_count():
             self._captions.publish(caption_markers(message.header, frame, self._doing(frame)))
+
+    def _note_tokens(self, message: ConceptTokens) -> None:
+        try:
+            told = from_message(message)
+        except ValueError as error:
+            self.monitor.count("tokens refused")
+            self.get_logger().error(f"tokens were refused: {error}", throttle_duration_sec=5.0)
+            return
+        self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
 
     def _doing(self, frame: SkeletonFrame) -> dict[str, str]:
         """What everybody in the frame is doing, by track id."""

@@ -1,0 +1,166 @@
+"""humocon_node: skeletons to motion concept tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+
+from motion_seg_ros.msg import ConceptTokens, SkeletonArray
+
+from ..bags.conversion import from_message, to_message
+from ..humocon.runtime import ConceptEncoder, EncoderConfig
+from ..humocon.streaming import Tokenizer, TokenizerConfig
+from ..settings import check, setting
+from ..skeleton.types import SkeletonFrame
+from .diagnostics import OK, WARN
+from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .runtime import run
+
+STALE_S = 2.0
+ACKNOWLEDGE = Duration(seconds=0.5)
+# Of the tokenizer's counters: what each means for those who listen.
+NOTICES = {
+    "resets": "stamps went back: everybody's motion begins anew",
+    "gaps": "a pause in the skeletons: everybody's motion begins anew",
+    "joint_set_changes": "a person came with another joint set: their motion begins anew",
+}
+
+
+@dataclass(frozen=True)
+class HumoconSettings:
+    """Parameters of the node around the tokenizer."""
+
+    topics: str = setting(
+        "skeletons", "Topics of skeletons, separated by commas; their cameras differ in frame_id."
+    )
+    batch_period: float = setting(
+        0.0,
+        "Encode what came within so many seconds in one call, for many cameras on a graphics card; "
+        "0 encodes each frame at once.",
+        low=0.0,
+        high=1.0,
+    )
+    embedding: bool = setting(False, "Whether messages carry the encoded state beside the tokens.")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.topic_names:
+            raise ValueError("topics must name at least one topic")
+
+    @property
+    def topic_names(self) -> list[str]:
+        return [name.strip() for name in self.topics.split(",") if name.strip()]
+
+
+class HumoconNode(ManagedNode):
+    """Subscribes to skeletons and publishes the motion concepts of everybody in them."""
+
+    SETTINGS = (HumoconSettings, EncoderConfig, TokenizerConfig)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("humocon_node", **kwargs)
+        self._tokenizer: Tokenizer | None = None
+        self._waiting: list[SkeletonFrame] = []
+
+    def configure(self) -> None:
+        self._node_settings = self.settings(HumoconSettings)
+        encoder = ConceptEncoder(self.settings(EncoderConfig))
+        self._notes = "; ".join(encoder.info.notes)
+        if self._notes:
+            self.get_logger().warning(f"{self._notes}: the encoder runs on {encoder.info.providers[0]}")
+        self._tokenizer = Tokenizer(encoder, self.settings(TokenizerConfig))
+        self._noticed = dict.fromkeys(NOTICES, 0)
+        self.monitor.facts |= {
+            "weights": str(encoder.info.folder),
+            "codebook": encoder.info.codebook,
+            "providers": ", ".join(encoder.info.providers),
+        }
+        self._tokens = self.create_lifecycle_publisher(
+            ConceptTokens, "concept_tokens", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+
+    def activate(self) -> None:
+        self._skeletons = [
+            self.create_subscription(
+                SkeletonArray, topic, self._take, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
+            )
+            for topic in self._node_settings.topic_names
+        ]
+        self._timer = None
+        if self._node_settings.batch_period:
+            clock = Clock(clock_type=ClockType.STEADY_TIME)
+            self._timer = self.create_timer(self._node_settings.batch_period, self._encode, clock=clock)
+
+    def deactivate(self) -> None:
+        for subscription in self._skeletons:
+            self.destroy_subscription(subscription)
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+        self._encode()
+        self._tokenizer.close()
+        self._tokens.wait_for_all_acked(timeout=ACKNOWLEDGE)
+
+    def cleanup(self) -> None:
+        self._tokenizer = None
+
+    @property
+    def drained(self) -> bool:
+        return not self._waiting
+
+    @property
+    def fed(self) -> bool:
+        return any(self.count_publishers(topic) for topic in self._node_settings.topic_names)
+
+    def condition(self) -> tuple[bytes, str]:
+        self.monitor.state(self._tokenizer.health)
+        age = self.monitor.age()
+        if age is None or age > STALE_S:
+            return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
+        return (WARN, self._notes) if self._notes else (OK, "active")
+
+    def _take(self, message: SkeletonArray) -> None:
+        self.monitor.arrived()
+        try:
+            with self.monitor.timed("convert"):
+                self._waiting.append(from_message(message))
+        except ValueError as error:
+            self._refuse(error)
+            return
+        if self._timer is None:
+            self._encode()
+
+    def _encode(self) -> None:
+        frames, self._waiting = self._waiting, []
+        try:
+            with self.monitor.timed("encode"):
+                told = self._tokenizer.update(*frames)
+        except ValueError as error:
+            self._refuse(error)
+            return
+        for name, notice in NOTICES.items():
+            count = getattr(self._tokenizer.health, name)
+            if count != self._noticed[name]:
+                self._noticed[name] = count
+                self.get_logger().warning(notice)
+        for tokens in told:
+            if not self._node_settings.embedding:
+                tokens = replace(tokens, embedding=np.zeros(0, np.float32))
+            self._tokens.publish(to_message(tokens, TYPES))
+            age = (self.get_clock().now().nanoseconds - tokens.stamp) / 1e9
+            self.monitor.latency("stamp to tokens", age)
+
+    def _refuse(self, error: ValueError) -> None:
+        self.monitor.count("frames refused")
+        self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
+
+
+def main() -> int:
+    return run(lambda: [HumoconNode()])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

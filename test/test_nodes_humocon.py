@@ -1,0 +1,168 @@
+"""humocon_node over real DDS, alone and with tvsh_node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from concept_model import open_encoder, write_model, write_sums
+from motion import SECOND, frame, frames
+from ros_graph import LATCHED, REPLAY, Graph
+
+from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
+from motion_seg_ros.humocon.streaming import Tokenizer
+from motion_seg_ros.msg import ConceptTokens, SegmentEvent, SkeletonArray
+from motion_seg_ros.tvsh.transcriber import Transcriber
+
+TYPES = RclpyTypes()
+DAY = [("stand", 3.0), ("wave", 4.0), ("squat", 4.0), ("wave", 3.0)]
+
+
+@pytest.fixture
+def graph(tmp_path):
+    with Graph(tmp_path) as graph:
+        yield graph
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("weights"))
+
+
+def start(graph: Graph, weights: Path, **parameters):
+    tokens = graph.collect(ConceptTokens, "concept_tokens", LATCHED)
+    graph.start("humocon_node", "--params-file", str(REPLAY), weights=weights, **parameters)
+    return tokens, graph.publisher(SkeletonArray, "skeletons", LATCHED)
+
+
+def play(graph: Graph, publisher, messages) -> None:
+    for message in messages:
+        publisher.publish(message)
+    graph.until(lambda: graph.fact("humocon_node", "frames received") == str(len(messages)))
+
+
+def to_messages(people) -> list:
+    return [to_message(item, TYPES) for item in people]
+
+
+def expected(weights: Path, people) -> list:
+    tokenizer = Tokenizer(open_encoder(weights))
+    return [token for item in people for token in tokenizer.update(item)]
+
+
+def same(told, core) -> bool:
+    assert [repr(t).partition("distances")[0] for t in told] == [
+        repr(t).partition("distances")[0] for t in core
+    ]
+    np.testing.assert_allclose([t.distances for t in told], [t.distances for t in core], rtol=1e-5)
+    return bool(told)
+
+
+def test_tokens_over_dds_are_those_of_the_core(graph, weights):
+    people = list(frames(DAY))
+    again = [frame(item.stamp, item.skeletons[0].joints) for item in people[:100]]
+    tokens, publisher = start(graph, weights, embedding=True)
+    play(graph, publisher, to_messages([*people, *again]))  # a bag that is played again
+    core = expected(weights, [*people, *again])
+    graph.until(lambda: len(tokens) == len(core))
+    told = [from_message(message) for message in tokens]
+    assert same(told, core)
+    np.testing.assert_allclose([t.embedding for t in told], [t.embedding for t in core], atol=1e-5)
+    encoder = open_encoder(weights)
+    assert graph.fact("humocon_node", "codebook") == encoder.info.codebook
+    assert graph.fact("humocon_node", "providers") == "cpu"
+    assert graph.fact("humocon_node", "tokens") == str(len(core))
+    assert graph.fact("humocon_node", "resets") == "1"
+    assert graph.fact("humocon_node", "stamp to tokens p50 (ms)") is not None
+    assert graph.log("humocon_node").count("stamps went back") == 1
+    assert graph.interrupt("humocon_node") == 0
+
+
+def test_cameras_are_encoded_in_one_call(graph, weights):
+    left, right = list(frames(DAY)), list(frames(DAY[1:]))
+    right = [type(item)(item.stamp + 5_000_000, "right", item.skeletons) for item in right]
+    tokens, _ = start(
+        graph, weights, topics="skeletons, other/skeletons", batch_period=0.2, providers="cuda,cpu"
+    )
+    other = graph.publisher(SkeletonArray, "other/skeletons", LATCHED)
+    main = graph.publisher(SkeletonArray, "skeletons", LATCHED)
+    for one, two in zip(left, right, strict=False):
+        main.publish(to_message(one, TYPES))
+        other.publish(to_message(two, TYPES))
+    count = min(len(left), len(right))
+    core = [expected(weights, people[:count]) for people in (left, right)]
+    graph.until(lambda: len(tokens) == sum(map(len, core)))
+    told = [from_message(message) for message in tokens]
+    assert all(t.embedding.size == 0 for t in told)
+    for name, wanted in zip(("camera", "right"), core, strict=True):
+        mine = [t for t in told if t.frame_id == name]
+        assert [(t.start, t.end, t.tokens) for t in mine] == [(t.start, t.end, t.tokens) for t in wanted]
+    assert "cuda is not in this ONNX Runtime: the encoder runs on cpu" in graph.log("humocon_node")
+
+
+def test_bad_frames_are_survived_and_counted(graph, weights):
+    people = list(frames(DAY))
+    tokens, publisher = start(graph, weights)
+    unknown = to_message(people[60], TYPES)
+    unknown.skeletons[0].joint_set = "octopus"
+    nan = [frame(item.stamp, np.full((22, 3), np.nan)) for item in people[40:50]]
+    good = [*people[:40], *nan, *people[50:60], *people[61:]]
+    messages = to_messages(good)
+    play(graph, publisher, [*messages[:60], unknown, *messages[60:]])
+    core = expected(weights, good)
+    graph.until(lambda: len(tokens) == len(core))
+    assert [from_message(t).tokens for t in tokens] == [t.tokens for t in core]
+    graph.until(lambda: graph.fact("humocon_node", "frames refused") == "1")
+    assert graph.fact("humocon_node", "unusable") == "10"
+
+
+@pytest.mark.parametrize(("kind", "says"), [("missing", "holds no motion concepts"), ("cut", "is cut off")])
+def test_weights_that_cannot_be_used_are_said_once(graph, tmp_path, kind, says):
+    folder = tmp_path / "weights"
+    if kind == "cut":
+        write_model(folder)
+        (folder / "concepts.onnx").write_bytes((folder / "concepts.onnx").read_bytes()[:1000])
+    graph.start("humocon_node", weights=folder)
+    graph.until(lambda: "humocon_node" in graph.diagnostics)
+    graph.until(lambda: graph.diagnostics["humocon_node"].message.startswith("cannot configure"))
+    assert says in graph.diagnostics["humocon_node"].message
+    assert "Traceback" not in graph.log("humocon_node")
+    assert graph.state("humocon_node") == "unconfigured"
+    # What is put right can be configured.
+    write_model(folder)
+    write_sums(folder)
+    assert graph.transition("humocon_node", "configure")
+    assert graph.transition("humocon_node", "activate")
+    assert graph.interrupt("humocon_node") == 0
+
+
+def test_events_carry_the_tokens_of_their_segments(graph, weights):
+    people = list(frames(DAY))
+    events = graph.collect(SegmentEvent, "segment_events", LATCHED)
+    graph.start("tvsh_node", "--params-file", str(REPLAY))
+    tokens, publisher = start(graph, weights)
+    core = expected(weights, people)
+    for number, item in enumerate(people):
+        publisher.publish(to_message(item, TYPES))
+        if number % 45 == 44:  # nobody runs ahead of the tokens by as much as the lag
+            so_far = sum(t.stamp <= item.stamp for t in core)
+            graph.until(lambda count=str(so_far): graph.fact("tvsh_node", "tokens") == count)
+    graph.until(lambda: len(tokens) == len(core))
+    graph.until(lambda: graph.fact("tvsh_node", "tokens") == str(len(core)))
+    graph.until(lambda: graph.fact("tvsh_node", "frames received") == str(len(people)))
+    assert graph.interrupt("humocon_node") == 0
+    assert graph.interrupt("tvsh_node") == 0
+    graph.spin(0.3)
+
+    transcriber, tokenizer = Transcriber(), Tokenizer(open_encoder(weights))
+    wanted = []
+    for item in people:
+        for t in tokenizer.update(item):
+            transcriber.note_tokens(t.frame_id, t.track_id, t.start, t.end, t.tokens)
+        wanted += transcriber.update(item)
+    wanted += transcriber.close()
+    final = [event for event in map(from_message, events) if event.final]
+    assert final == [event for event in wanted if event.final]
+    assert sum(len(event.concept_tokens) for event in final) > 0.8 * len(core)
+    assert final[0].end - final[0].start > SECOND
