@@ -1,9 +1,9 @@
-"""What each part of TVSH is worth and how much chance is in it: one command, two tables, five pictures.
+"""What each part of TVSH is worth and how much chance is in it: one command, three tables, five pictures.
 
     python bench/ablation.py DATA_DIR OUT [--jobs N]
 
 DATA_DIR holds folders of labelled sequences (the format of ``motion-seg benchmark``). Writes
-OUT/ablation.md, OUT/spread.md and OUT/*.png. Needs matplotlib.
+OUT/*.md and OUT/*.png. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ SHOWN = ("hms_weiz_recut", "utkinect")
 SEEDS = range(5)
 ERRORS = (0.0, 0.05, 0.1, 0.2, 0.3)
 LATENCIES = (0.0, 0.3, 0.6, 1.0, 1.5)
+ANNOUNCEMENTS = (1.0, 0.7, 0.5, 0.3)
 
 BATCH: dict[str, tuple[str, BatchConfig]] = {
     "batch, all of it": ("kinematic", BatchConfig()),
@@ -72,15 +73,25 @@ CHANCE = (
 
 
 class Live(StreamingSegmenter):
-    """A segmenter that writes down what it said of every frame when it came; -1: not known yet, or idle."""
+    """A segmenter that writes down what it said before it was sure.
 
-    def __init__(self, recording: Recording) -> None:
-        super().__init__(recording.data.shape[1], SegmenterConfig(), stray=recording.stray)
+    Attributes
+    ----------
+    live : of every frame, what it said when the frame came; -1: not known yet, or idle.
+    taken_back : how many boundaries it told and took back.
+    """
+
+    def __init__(self, recording: Recording, config: SegmenterConfig) -> None:
+        super().__init__(recording.data.shape[1], config, stray=recording.stray)
         self.live: list[int] = []
+        self.taken_back = 0
+        self._told = 0
 
     def update(self, stamp: int, features: np.ndarray, activity: float = 1e6) -> None:
         super().update(stamp, features, activity)
         self.live.append(self.open_runs[-1].motion_id)
+        self.taken_back += max(0, self._told - len(self.closed) - len(self.open_runs))
+        self._told = len(self.open_runs)
 
 
 def links_for(recording: Recording, kind: str, seed: int) -> np.ndarray | None:
@@ -129,41 +140,76 @@ def _answered(task: tuple[Path, float, float, int]) -> float:
     return score(recording.truth, found.labels, recording.fps).acc
 
 
-def run_all(pool: ProcessPoolExecutor, work: Callable, tasks: Sequence) -> list[float]:
-    return list(tqdm(pool.map(work, tasks), total=len(tasks), unit=" runs", disable=None, leave=False))
+def _announced(task: tuple[Path, float]) -> tuple[float, float]:
+    """Median delay (s) of the boundaries found, and how many a minute were told and taken back."""
+    path, share = task
+    recording = load_recording(path, path.parent)
+    segmenter = Live(recording, SegmenterConfig(announcement=share))
+    found = segmenters.stream(recording, segmenter)
+    delay = score(recording.truth, found.labels, recording.fps, found.told_at).delay_s
+    minutes = len(recording.truth) / recording.fps / 60.0
+    return np.nan if delay is None else delay, segmenter.taken_back / minutes
+
+
+def run_all(pool: ProcessPoolExecutor, work: Callable, tasks: Sequence) -> dict:
+    """What comes of every task; of equal ones only once."""
+    tasks = list(dict.fromkeys(tasks))
+    results = tqdm(pool.map(work, tasks), total=len(tasks), unit=" runs", disable=None, leave=False)
+    return dict(zip(tasks, results, strict=True))
 
 
 def write_tables(pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Path) -> None:
-    heads = ["| | " + " | ".join(files) + " |", "|---" * (len(files) + 1) + "|"]
-    tasks = [(path, row, 0) for row in (*BATCH, *STREAM) for paths in files.values() for path in paths]
-    values = iter(run_all(pool, _accuracy, tasks))
+    rows = (*BATCH, *STREAM)
+    tasks = [(path, row, 0) for row in rows for paths in files.values() for path in paths]
+    tasks += [
+        (path, row, seed) for row in CHANCE for seed in SEEDS for paths in files.values() for path in paths
+    ]
+    accuracy = run_all(pool, _accuracy, tasks)
+
+    def mean(paths: list[Path], row: str, seed: int) -> float:
+        return float(np.mean([accuracy[path, row, seed] for path in paths]))
+
+    heads = _heads(files)
     lines = [
         "ACC (Hungarian, mean over the sequences of a folder). Batch knows K, streams do not.",
         "Simulated answers come from the labels: an upper bound.",
-        "",
         *heads,
     ]
-    for row in (*BATCH, *STREAM):
-        means = [np.mean([next(values) for _ in paths]) for paths in files.values()]
-        lines.append(f"| {row} | " + " | ".join(_short(mean) for mean in means) + " |")
+    for row in rows:
+        cells = [_short(mean(paths, row, 0)) for paths in files.values()]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
     (out / "ablation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    tasks = [(p, row, seed) for row in CHANCE for seed in SEEDS for paths in files.values() for p in paths]
-    values = iter(run_all(pool, _accuracy, tasks))
     lines = [
         f"Mean ACC of a folder over {len(SEEDS)} seeds ± its standard deviation. Streams without simulated",
         "answers draw no random number that depends on a seed: their spread is zero.",
-        "",
         *heads,
     ]
     for row in CHANCE:
-        means = [[np.mean([next(values) for _ in paths]) for paths in files.values()] for _ in SEEDS]
-        cells = [
-            f"{_short(mean)} ± {_short(deviation)}"
-            for mean, deviation in zip(np.mean(means, axis=0), np.std(means, axis=0, ddof=1), strict=True)
-        ]
+        means = [[mean(paths, row, seed) for seed in SEEDS] for paths in files.values()]
+        cells = [f"{_short(np.mean(values))} ± {_short(np.std(values, ddof=1))}" for values in means]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
     (out / "spread.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_announcements(pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Path) -> None:
+    told = run_all(
+        pool, _announced, [(p, share) for share in ANNOUNCEMENTS for paths in files.values() for p in paths]
+    )
+    lines = [
+        "When a boundary is announced at a share of the evidence that it needs in the end: median seconds",
+        "from a boundary to its announcement, and announcements taken back a minute.",
+        *_heads(files),
+    ]
+    for share in ANNOUNCEMENTS:
+        means = [np.nanmean([told[path, share] for path in paths], axis=0) for paths in files.values()]
+        cells = [f"{delay:.2f} s, {taken_back:.1f}" for delay, taken_back in means]
+        lines.append(f"| {share} | " + " | ".join(cells) + " |")
+    (out / "announcements.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _heads(files: dict[str, list[Path]]) -> list[str]:
+    return ["", "| | " + " | ".join(files) + " |", "|---" * (len(files) + 1) + "|"]
 
 
 def _short(value: float) -> str:
@@ -246,18 +292,40 @@ def draw_rounds(plt, recordings: Sequence[Recording], out: Path) -> None:
 
 def draw_answers(plt, pool: ProcessPoolExecutor, files: dict[str, list[Path]], out: Path) -> None:
     """Accuracy of the stream against the error rate and the latency of simulated answers."""
+    curves = {
+        "share of wrong answers, none late": [(error, 0.0) for error in ERRORS],
+        "seconds to an answer, 10 % wrong": [(0.1, latency) for latency in LATENCIES],
+    }
+
+    def task(path: Path, error: float, latency: float, seed: int) -> tuple[Path, float, float, int]:
+        return path, error, latency, seed if error else 0
+
+    accuracy = run_all(
+        pool,
+        _answered,
+        [
+            task(path, *point, seed)
+            for points in curves.values()
+            for paths in files.values()
+            for point in points
+            for seed in SEEDS
+            for path in paths
+        ],
+    )
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, constrained_layout=True)
-    for ax, xs, label in (
-        (axes[0], ERRORS, "share of wrong answers, none late"),
-        (axes[1], LATENCIES, "seconds to an answer, 10 % wrong"),
-    ):
+    for ax, (label, points), place in zip(axes, curves.items(), (0, 1), strict=True):
         for name, paths in files.items():
-            pairs = [(x, 0.0) if xs is ERRORS else (0.1, x) for x in xs]
-            tasks = [(p, *pair, seed) for pair in pairs for seed in SEEDS for p in paths]
-            shape = (len(xs), len(SEEDS), len(paths))
-            accuracy = np.array(run_all(pool, _answered, tasks)).reshape(shape).mean(axis=2)
+            means = [
+                [np.mean([accuracy[task(path, *point, seed)] for path in paths]) for seed in SEEDS]
+                for point in points
+            ]
             ax.errorbar(
-                xs, accuracy.mean(axis=1), accuracy.std(axis=1, ddof=1), marker="o", capsize=3, label=name
+                [point[place] for point in points],
+                np.mean(means, axis=1),
+                np.std(means, axis=1, ddof=1),
+                marker="o",
+                capsize=3,
+                label=name,
             )
         ax.set(xlabel=label, ylim=(0.5, 1.0))
         ax.grid(alpha=0.3)
@@ -273,7 +341,7 @@ def draw_labels(plt, recordings: Sequence[Recording], out: Path) -> None:
         4 * len(recordings), 1, figsize=(10, 3.2 * len(recordings)), layout="constrained"
     )
     for recording, rows in zip(recordings, axes.reshape(-1, 4), strict=True):
-        truth, segmenter = recording.truth, Live(recording)
+        truth, segmenter = recording.truth, Live(recording, SegmenterConfig())
         final = segmenters.stream(recording, segmenter).labels
         # A frame in which too little was seen was not fed.
         live = np.array(segmenter.live)[np.maximum(np.cumsum(recording.usable) - 1, 0)]
@@ -339,8 +407,9 @@ def main() -> None:
     draw_rounds(plt, recordings, options.out)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         write_tables(pool, files, options.out)
+        write_announcements(pool, files, options.out)
         draw_answers(plt, pool, shown, options.out)
-    for name in ("ablation.md", "spread.md"):
+    for name in ("ablation.md", "spread.md", "announcements.md"):
         print((options.out / name).read_text(encoding="utf-8"))
 
 
