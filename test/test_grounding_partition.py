@@ -59,6 +59,18 @@ READINGS = {
     ],
     "runs after the ball": ["runs after the ball"],
     "stands before the table and waves": ["stands before the table", "waves"],
+    "rises from hands and knees": ["rises from hands and knees"],
+    "picks up cups and plates from the table": ["picks up cups and plates from the table"],
+    "hits with the left hand before hitting with the right hand, then hits with the left hand": [
+        "hits with the left hand",
+        "hitting with the right hand",
+        "hits with the left hand",
+    ],
+    "guides a person to their seat and bows": ["guides a person to their seat", "bows"],
+    # Verbs that no lexicon has, by their place.
+    "glorps the wall and blicks a ball with the hand": ["glorps the wall", "blicks a ball with the hand"],
+    "waves with the right hand and blorks down": ["waves with the right hand", "blorks down"],
+    "glorps goodbye, waving both hands": ["glorps goodbye while waving both hands"],
     # At once.
     "He waves while walking, then sits": ["waves while walking", "sits"],
     "While walking, he waves": ["waves while walking"],

@@ -1,4 +1,4 @@
-"""Files of joints or labelled frames as sources: .npz, .bvh, .amc."""
+"""Files of joints or labelled frames as sources: .npz, .bvh, .amc, .npy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from motion_seg_ros.bags.images import bgr_to_rgb
 from motion_seg_ros.bags.items import Image, Item, Label, Source, SourceError
 from motion_seg_ros.bags.video import CAMERA_FRAME
+from motion_seg_ros.datasets.amass import is_amass, load_amass
 from motion_seg_ros.datasets.amc import load_amc
 from motion_seg_ros.datasets.bvh import load_bvh
 from motion_seg_ros.datasets.errors import DatasetError
+from motion_seg_ros.datasets.humanml3d import load_humanml3d
 from motion_seg_ros.datasets.labelled import Archive, MotionClip, load_clips
 from motion_seg_ros.datasets.skeletons import (
     guess_axes,
@@ -31,11 +33,16 @@ CLIP_GAP_NS = 1_000_000_000
 
 
 def open_motion_file(path: Path) -> Source:
-    """The source of a .npz, .bvh or .amc file; SourceError where it cannot be read or cannot be replayed."""
+    """The source of a .npz, .bvh, .amc or .npy file; SourceError where it cannot be read or replayed."""
     try:
         match path.suffix.lower():
             case ".npz":
-                return _open_npz(path)
+                archive = Archive(path)
+                if not is_amass(archive):
+                    return _open_npz(path, archive)
+                motion = load_amass(archive, None)
+            case ".npy":
+                motion = load_humanml3d(path)
             case ".bvh":
                 motion = load_bvh(path)
             case _:
@@ -53,8 +60,7 @@ def open_motion_file(path: Path) -> Source:
     return source
 
 
-def _open_npz(path: Path) -> Source:
-    archive = Archive(path)
+def _open_npz(path: Path, archive: Archive) -> Source:
     kind = archive.kind()
     if kind == "features":
         raise SourceError(f"{path} holds features only; a replay needs joints or frames")

@@ -11,8 +11,9 @@ from motion_seg_ros.bags.items import Source, SourceError
 from motion_seg_ros.bags.motion_files import open_motion_file
 from motion_seg_ros.bags.recording import BagSource
 from motion_seg_ros.bags.video import VIDEO_SUFFIXES, CameraSource, VideoSource
+from motion_seg_ros.datasets.clips import MOTION_SUFFIXES
 
-_MOTION_SUFFIXES = frozenset({".npz", ".bvh", ".amc"})
+_MOTION_SUFFIXES = frozenset(MOTION_SUFFIXES)
 
 
 def open_source(
@@ -27,7 +28,8 @@ def open_source(
     Parameters
     ----------
     spec : a video file; a camera ("0", "/dev/video0"); a rosbag2 folder, .mcap or .db3 file; a rosbag1 .bag;
-        a .npz of labelled joints or frames or of motion clips; a .bvh; an .amc with its .asf beside it.
+        a .npz of labelled joints or frames, of motion clips, or of AMASS with joints; a .bvh; an .amc with
+        its .asf beside it; a .npy of HumanML3D's new_joints.
     from_images : play the images of a recording that has skeletons too.
     topics : of a recording, those to read; by default they are found by their types.
     clock : nanoseconds, for the stamps of a camera.

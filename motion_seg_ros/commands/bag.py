@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     video.add_argument("source", metavar="VIDEO")
     video.add_argument("--compressed", action="store_true", help="JPEG on image/compressed, not raw on image")
     motion = actions.add_parser(
-        "from-skeleton", help="a .npz, .bvh or .amc to a rosbag2 with skeletons and labels"
+        "from-skeleton", help="a .npz, .bvh, .amc or .npy to a rosbag2 with skeletons and labels"
     )
     motion.add_argument("source", metavar="FILE")
     motion.set_defaults(compressed=False)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OK, FAILED, INTERRUPTED = 0, 2, 130
-SOURCES = "video, camera (0, /dev/video0), rosbag2, .mcap, .db3, .bag, .npz, .bvh or .amc"
+SOURCES = "video, camera (0, /dev/video0), rosbag2, .mcap, .db3, .bag, .npz, .bvh, .amc or .npy"
 
 
 def progress_bar(source: Source) -> Any:

@@ -18,6 +18,7 @@ from motion_seg_ros.grounding.words import (
     ACTION_NOUNS,
     ADVERBS,
     AUXILIARIES,
+    BODY,
     DETERMINERS,
     FOREIGN,
     FUNCTION_WORDS,
@@ -91,6 +92,7 @@ _TOGETHER = (
 _BEGIN = {"start", "starts", "started", "begin", "begins", "began", "proceeds", "continues"}
 _END = {"end", "ends", "ended", "finish", "finishes", "finished"}
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_OBJECTS = {"it", "them", "him", "somebody", "someone", "something", "themselves", "himself", "herself"}
 _VAGUE = {"several", "many", "multiple", "few", "some", "numerous"}
 
 Tokens = list[str]
@@ -108,7 +110,8 @@ class Reading:
 
     actions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    _order: set[tuple[frozenset[str], frozenset[str]]] = field(default_factory=set)
+    _claims: dict[tuple[frozenset[str], frozenset[str]], int] = field(default_factory=dict)
+    _statement: int = 0
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -129,6 +132,7 @@ def read(text: str) -> Reading:
     for sentence in _SENTENCE.split(_LIST_MARK.sub("\n", text)):
         asked = _CLOSING.sub("", _FRAME.sub("", sentence.strip(), count=1))
         tokens = _TOKEN.findall(_QUESTION.sub("", asked, count=1))
+        reading._statement += 1
         for action in _ordered(_trim(tokens), reading):
             reading.actions.append(" ".join(action).replace(" ,", ","))
     if not reading.actions:
@@ -180,19 +184,21 @@ def _ordered(tokens: Tokens, reading: Reading) -> list[Tokens]:
             if first in ("while", "whilst") or (first == "as" and lower[1] != "soon"):
                 return _joined(outer, inner, reading)
             if first == "before":
-                return _stated(_ordered(outer, reading), _ordered(inner, reading), reading)
-            return _stated(_ordered(inner, reading), _ordered(outer, reading), reading)
+                return _claimed(_ordered(outer, reading), _ordered(inner, reading), reading)
+            return _claimed(_ordered(inner, reading), _ordered(outer, reading), reading)
         if first in ("after", "once", "when", "having", "while", "before", "as"):
             tokens, lower = tokens[1:], lower[1:]
     aside = _aside(tokens, lower)
     if aside:
-        return _stated(_ordered(tokens[:aside], reading), _ordered(tokens[aside:], reading), reading)
+        before = _ordered(tokens[:aside], reading)
+        reading._statement += 1
+        return before + _ordered(tokens[aside:], reading)
     for place in range(1, len(lower)):
         for words in (*_SEQUENCE, *_REVERSED):
             if tuple(lower[place : place + len(words)]) == words and _is_cut(tokens, place, len(words)):
                 left = _ordered(tokens[:place], reading)
                 right = _ordered(tokens[place + len(words) :], reading)
-                return _stated(right, left, reading) if words in _REVERSED else _stated(left, right, reading)
+                return right + left if words in _REVERSED else left + right
     return _around(tokens, lower, reading)
 
 
@@ -229,24 +235,24 @@ def _around(tokens: Tokens, lower: Tokens, reading: Reading) -> list[Tokens]:
     for place, end in zip(places, [*places[1:], len(tokens)], strict=True):
         clause = _listed(tokens[place + 1 : end], reading)
         if lower[place] == "before":
-            result = _stated(result, clause, reading)
+            result = _claimed(result, clause, reading)
         else:
-            result = _stated(clause, result, reading)
+            result = _claimed(clause, result, reading)
     return result
 
 
-def _stated(first: list[Tokens], second: list[Tokens], reading: Reading) -> list[Tokens]:
-    """Both in this order, unless the text has said the contrary before."""
+def _claimed(first: list[Tokens], second: list[Tokens], reading: Reading) -> list[Tokens]:
+    """Both in the order that a "before" or "after" says, unless another statement has said the contrary."""
     if not first or not second:
         return first + second
     one, other = content(" ".join(first[-1])), content(" ".join(second[0]))
-    if (other, one) in reading._order and one != other:
+    if one != other and reading._claims.get((other, one), reading._statement) != reading._statement:
         reading.note(
             f'the order contradicts itself: "{" ".join(first[-1])}" before "{" ".join(second[0])}" '
             "is left out, because the contrary was said first"
         )
         return []
-    reading._order.add((one, other))
+    reading._claims.setdefault((one, other), reading._statement)
     return first + second
 
 
@@ -331,7 +337,8 @@ def _participle(tokens: Tokens, before: Tokens) -> bool:
     """Whether "waving" follows a clause whose own verb is no "-ing" form."""
     if not tokens[0].lower().endswith("ing"):
         return False
-    return any(_finite(token.lower()) or verb(token.lower()) == token.lower() for token in before)
+    head = next((token.lower() for token in _bare(before)), "")
+    return not head.endswith("ing") and bool(verb(head) or head.endswith(("s", "ed")))
 
 
 def _joined(main: Tokens, other: Tokens, reading: Reading) -> list[Tokens]:
@@ -377,19 +384,21 @@ def _action_noun(words: Tokens) -> bool:
 
 
 def _alike(word: str, rest: Tokens, after: Tokens) -> bool:
-    """Whether an unknown word has the form of a verb that stands alone before it: "glorps and blicks"."""
-    last = after[-1].lower()
-    verbs = [last] if len(after) <= 2 or last not in PREPOSITIONS else []
-    unknown = word not in FUNCTION_WORDS and rest[:1] != ["of"]
-    return unknown and any(
-        len(word) > 3 and word.endswith(ending) and known.endswith(ending) and len(known) > 3
-        for known in verbs
-        for ending in ("s", "ed")
-    )
+    """Whether an unknown word is a verb by its ending and its place: "lobs a ball", "glorps and blicks"."""
+    ending = next((ending for ending in ("s", "ed") if word.endswith(ending) and len(word) > 3), "")
+    if not ending or word.endswith("ss") or word in FUNCTION_WORDS or word in BODY or rest[:1] == ["of"]:
+        return False
+    if rest[:1] and (rest[0] in DETERMINERS or rest[0] in _OBJECTS):
+        return True
+    clause = _bare(after)
+    alone = len(clause) == 1 and clause[0].lower().endswith(ending) and clause[0].lower() not in BODY
+    # "cups and plates on the table" are two things, "with the right hand and hunkers down" is not.
+    plural = clause[-1:] and clause[-1].lower().endswith("s") and clause[-1].lower() not in PREPOSITIONS
+    return alone or (bool(rest) and rest[0] not in ("and", ",") and not plural)
 
 
 def _verbish(word: str) -> bool:
-    if word in PREPOSITIONS or word in PEOPLE:
+    if word in PREPOSITIONS or word in PEOPLE or word in BODY:
         return False
     return bool(verb(word)) or (
         word.endswith("ing") and len(word) > 5 and word not in ("something", "nothing")
@@ -467,7 +476,8 @@ def _bare(tokens: Tokens) -> Tokens:
 
 def _subject(words: Tokens, lower: Tokens) -> int:
     """How many words a leading person takes: "the old man" 3, "Anna" 1, "the left arm" 0."""
-    for place in range(min(5, len(lower) - 1)):
+    begins = lower[0] in DETERMINERS or lower[0] in PEOPLE or lower[0] in _COUNTS
+    for place in range(min(5, len(lower) - 1) if begins else 0):
         if lower[place] in PEOPLE:
             # "a person in a red shirt walks": what is said of a person goes up to the verb.
             for end in range(place + 1, min(place + 9, len(lower))):

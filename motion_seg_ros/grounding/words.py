@@ -14,20 +14,28 @@ def _words(text: str) -> frozenset[str]:
 
 VERBS = _words(
     """
-    advance answer approach balance bat beckon begin bend block blow bob bounce bow bowl box breathe
-    brush bump call carry cartwheel catch celebrate check cheer circle clap clean climb close collapse
-    comb come continue cook cough crawl creep crouch cross cry cut dance dash dig do dodge doze drag
-    draw dress dribble drink drive drop duck eat embrace enter exercise exit extend fall fidget fight
-    flap flex flip fold follow freeze gaze gesture get give glance go golf grab grasp greet guard guide
-    halt hammer heave hit hoist hold hop hug hurl jog jump kick kiss kneel knock laugh lay lean leap
-    leave lie lift limp look lower lunge make march meditate mop move nod open paint pass pat pause
-    perform phone pick pitch pivot place plank play point pose pour pray press pull punch push put raise
-    reach read receive relax release remove repeat reply respond rest retreat return ride rise rock roll
-    rotate row rub run salute saw scratch screw search serve set shake shoot shove show shrug shuffle
-    sing sit skip slap slash sleep slide slip snap sneak sneeze spin spread sprint squat stamp stand
-    start step stir stomp stoop stop straighten stretch stride strike stroll stumble sway sweep swim
-    swing take talk tap text throw tie tilt tiptoe toss touch trip turn twirl twist type undress unfold
-    vacuum wait wake walk wander wash watch wave wiggle wipe worship write yawn
+    advance aim amble answer applaud approach balance bang bash bat beckon begin bend bite blink block
+    blow bob boot bounce bow bowl box breathe brush bump call carry cartwheel catch celebrate check
+    cheer chew chuck circle clap clean climb cling close clutch collapse comb come conduct continue cook
+    cough crawl creep cross crouch cry curtsy cut cycle dance dangle dash deny dig direct do dodge doze
+    drag draw dress dribble drink drip drive drop drum duck eat embrace enter exercise exhale exit
+    express extend fall fasten fidget fight flail flap flex flinch fling flip fold follow freeze gallop
+    gaze gesture get give glance glide go golf grab grasp greet guard guide gulp halt hammer hang haul
+    heave hit hobble hoist hold hop hug hum hunch hunker hunt hurl hurry inhale jab jerk jog jump keep
+    kick kiss kneel knock laugh lay lean leap leave lick lie lift limp lob look lower lug lunge lurch
+    make march massage meditate mop mount move nod nudge open pace paint pass pat pause perch perform
+    phone pick pinch pitch pivot place plank play plod plop pluck point poke polish pose pound pour
+    prance pray press proceed prod propel pull punch punt push put race raise reach read receive recline
+    relax release remove repeat reply respond rest retreat return ride ring rise rock roll rotate row
+    rub ruffle run rush salute saunter saw scramble scratch scream screw scurry search seize serve set
+    shake shiver shoot shout shove show shrug shuffle sidestep signal sing sip sit skate ski skip slap
+    slash sleep slide sling slip slump smack snap snatch sneak sneeze sniff spear spin sprawl spread
+    spring sprint squat squeeze stab stack stagger stamp stand start stay steer step stir stomp stoop
+    stop straighten stretch stride strike stroke stroll strum stumble surf swallow swat sway sweep swim
+    swing swivel take talk tap text throw thrust thump tickle tie tilt tiptoe topple toss totter touch
+    tow travel tread tremble trip trot trudge tug tumble turn twirl twist type undress unfold vacuum
+    vault veer volley waggle wait wake walk wander wash watch wave whack whisper whistle wiggle wink
+    wipe wobble worship write yank yawn yell
     """
 )
 
@@ -80,6 +88,15 @@ _IRREGULAR = {
     for form in forms.split()
 }
 
+# Parts of the body are never verbs here, whatever they end in.
+BODY = _words(
+    """
+    ankle ankles arm arms back calf cheek chest chin ear ears elbow elbows eye eyes face feet finger
+    fingers foot forehead hair hand hands head heel heels hip hips knee knees leg legs mouth neck nose
+    palm palms shoulder shoulders side sides stomach thigh thighs thumb thumbs toe toes torso waist
+    wrist wrists
+    """
+)
 PRONOUNS = _words("he she they it we you i someone somebody anyone anybody everyone everybody one who")
 PEOPLE = _words(
     """
@@ -112,7 +129,7 @@ FUNCTION_WORDS = (
     | DETERMINERS
     | AUXILIARIES
     | ADVERBS
-    | PREPOSITIONS
+    | (PREPOSITIONS - {"left", "right"})
     | NEGATIONS
     | PEOPLE
     | _words(

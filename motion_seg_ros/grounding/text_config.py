@@ -1,0 +1,162 @@
+"""What a training of the motion-text encoder is made of, as YAML says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from motion_seg_ros.settings import check, setting
+
+Config = TypeVar("Config")
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """Where labelled motion comes from.
+
+    Attributes
+    ----------
+    labels : words for clips whose names say nothing ("02_05": "punch").
+    keep, drop : clips of a collection by the values of one of its arrays ("style": [...]).
+    """
+
+    files: str = setting("", "pattern of .npz files below the data folder; empty: motion made up")
+    seconds: float = setting(0.0, "how much motion to make up", low=0, high=1e6)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if bool(self.files) == bool(self.seconds):
+            raise ValueError("a source has either files or seconds")
+
+
+@dataclass(frozen=True)
+class DisturbanceConfig:
+    """How training motion is varied, so that other people and cameras look familiar."""
+
+    speed: float = setting(0.6, "largest change of a span's speed, as a logarithm", low=0, high=2)
+    pace: float = setting(0.3, "deviation of its logarithm within a span, every half second", low=0, high=2)
+    turn: float = setting(0.15, "deviation of the direction a body faces (rad)", low=0, high=3)
+    extent: float = setting(0.15, "deviation of the logarithm of how far movements go", low=0, high=2)
+    posture: float = setting(0.08, "deviation of where a joint is all the time (body sizes)", low=0, high=1)
+    noise: float = setting(0.03, "deviation of a joint's place (body sizes)", low=0, high=1)
+    unseen: float = setting(0.05, "how likely a joint is not seen in a sequence", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the networks."""
+
+    width: int = setting(160, "width of the motion tower", low=8, high=1024)
+    dilations: tuple[int, ...] = (1, 2, 4, 1)
+    dropout: float = setting(0.1, "in the motion tower", low=0, high=0.9)
+    embedding: int = setting(128, "dimensions of features and texts", low=2, high=1024)
+    text_width: int = setting(256, "width of the text tower", low=8, high=1024)
+    text_dropout: float = setting(0.3, "in the text tower", low=0, high=0.9)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.dilations or min(self.dilations) < 1:
+            raise ValueError(f"dilations must be at least 1, not {self.dilations}")
+
+
+@dataclass(frozen=True)
+class TextTrainingConfig:
+    """One training, whole."""
+
+    sources: tuple[SourceConfig, ...]
+    validation: tuple[SourceConfig, ...] = ()
+    model: ModelConfig = field(default_factory=ModelConfig)
+    disturbance: DisturbanceConfig = field(default_factory=DisturbanceConfig)
+    licence: str = setting("", "licence of the weights, for the model card")
+    training_data: str = setting("", "what the weights were trained on, for the model card")
+    held_back: float = setting(0.08, "share of clips that are kept for the calibration", low=0.01, high=0.5)
+    examples: int = setting(400, "spliced motions for the calibration", low=20, high=100_000)
+    sentences: int = setting(32, "sentences for each action", low=2, high=10000)
+    pairs: int = setting(300, "sentences for two actions, one after the other", low=0, high=100_000)
+    batch: int = setting(24, "sequences in a step", low=2, high=4096)
+    frames: int = setting(360, "inputs of a sequence, 30 a second", low=60, high=10_000)
+    longest: int = setting(150, "inputs of one action in a sequence at most", low=15, high=10_000)
+    steps: int = setting(900, "steps of the optimiser", low=1, high=1_000_000)
+    rest: int = setting(300, "steps between checkpoints and validations", low=1, high=1_000_000)
+    learning_rate: float = setting(2e-3, "of AdamW, at its height", low=1e-7, high=1)
+    weight_decay: float = setting(0.05, "of AdamW", low=0, high=1)
+    temperature: float = setting(0.1, "of InfoNCE", low=0.001, high=10)
+    filter: float = setting(0.8, "sentences with a greater cosine are no negatives", low=-1, high=1)
+    step_loss: float = setting(0.3, "weight of the loss of single steps", low=0, high=100)
+    text_noise: float = setting(0.02, "deviation that is added to sentence vectors", low=0, high=1)
+    seed: int = setting(0, "of everything random", low=0, high=2**31)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.sources:
+            raise ValueError("sources must name some motion")
+        if self.frames % 3:
+            raise ValueError(f"frames must be a multiple of 3, the inputs of a feature, not {self.frames}")
+
+
+def load_config(path: Path) -> TextTrainingConfig:
+    """Read a configuration.
+
+    Raises
+    ------
+    ValueError : it cannot be read, is not YAML, or names an unknown or unfit setting; one sentence.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    try:
+        return from_mapping(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def from_mapping(content: Any) -> TextTrainingConfig:
+    """The configuration that a mapping says (as of :func:`dataclasses.asdict`)."""
+    return _build(TextTrainingConfig, content, "it")
+
+
+def _build(kind: type[Config], content: Any, where: str) -> Config:
+    if not isinstance(content, dict):
+        raise ValueError(f"{where} must be a mapping, not {content!r}")
+    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(map(str, content)) - set(known)):
+        raise ValueError(f"{where} has no setting {unknown[0]!r}: there are {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for name, value in content.items():
+        if name in ("sources", "validation"):
+            if not isinstance(value, list | tuple):
+                raise ValueError(f"{name} must be a list")
+            value = tuple(_build(SourceConfig, item, f"one of {name}") for item in value)
+        elif name in _PARTS:
+            value = _build(_PARTS[name], value, name)
+        elif name in ("labels", "keep", "drop"):
+            if not isinstance(value, dict):
+                raise ValueError(f"{name} must be a mapping")
+            value = {
+                str(key): str(words) if name == "labels" else tuple(map(str, words))
+                for key, words in value.items()
+            }
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[name] = value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+_PARTS: dict[str, type] = {"model": ModelConfig, "disturbance": DisturbanceConfig}
