@@ -29,16 +29,16 @@ def page(template: str, title: str, data: Any, *, css: Sequence[str], js: Sequen
     data : plain JSON values, which ``page.js`` reads.
     css, js : names of files of this room, put one after another.
     """
-    style, script = ("".join(_asset(name) for name in names) for names in (css, js))
+    style, script = ("".join(asset(name) for name in names) for names in (css, js))
     parts = {
         "title": html.escape(visible(title)),
         "css": style,
         "js": script,
-        "css_hash": _csp_hash(style),
-        "js_hash": _csp_hash(script),
+        "css_hash": csp_hash(style),
+        "js_hash": csp_hash(script),
         "data": script_json(data),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset(template))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset(template))
 
 
 def script_json(value: Any) -> str:
@@ -66,9 +66,11 @@ def base64_text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of this room."""
     return (files("motion_seg_ros.evaluation") / name).read_text(encoding="utf-8")
 
 
-def _csp_hash(text: str) -> str:
+def csp_hash(text: str) -> str:
+    """What a content security policy calls an inline style or script."""
     return "sha256-" + base64_text(hashlib.sha256(text.encode()).digest())
