@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from motion_seg_ros.cli import main
 from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 from motion_seg_ros.skeleton.types import SkeletonFrame
+from motion_seg_ros.tvsh.events import read_jsonl
 
 DAY = [("stand", 1.0), ("wave", 3.0), ("squat", 2.0)]
 
@@ -120,3 +122,24 @@ def test_a_collection_at_once_is_its_frames_one_by_one(tmp_path: Path, weights: 
     clips = [str(clip + 1) for clip, n in enumerate(np.diff(found["offsets"])) for _ in range(n)]
     ours = zip(clips, found["times"].tolist(), found["tokens"].tolist(), strict=True)
     assert list(ours) == streamed(source, weights)
+
+
+def test_a_replay_writes_tokens_into_events(tmp_path: Path, weights: Path) -> None:
+    source = tmp_path / "one.npz"
+    joints = np.array([item.skeletons[0].joints for item in frames([*DAY, *DAY])], np.float32)
+    np.savez(source, joints=joints, joint_names=np.array(SMPL22.joints), fps=30.0)
+    found = tokens(source, weights, tmp_path / "tokens.npz")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"humocon_node: {{ros__parameters: {{weights: {weights}}}}}\n")
+    assert main(["replay", str(source), "--config", str(config), "--out", str(tmp_path / "out")]) == 0
+    final = [event for event in read_jsonl(tmp_path / "out" / "events.jsonl") if event.final]
+    assert len(final) >= 3
+    for event in final:
+        inside = (found["times"] - 4 * round(1e9 / 30) >= event.start) & (found["times"] <= event.end)
+        assert event.concept_tokens == tuple(found["tokens"][inside].tolist())
+    assert sum(len(event.concept_tokens) for event in final) > 0.8 * len(found["tokens"])
+
+    config.write_text(f"{config.read_text()}tvsh_node: {{ros__parameters: {{concept_tokens: false}}}}\n")
+    assert main(["replay", str(source), "--config", str(config), "--out", str(tmp_path / "plain")]) == 0
+    plain = [event for event in read_jsonl(tmp_path / "plain" / "events.jsonl") if event.final]
+    assert plain == [replace(event, concept_tokens=()) for event in final]

@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
     replay.add_argument("source", help=SOURCES)
     replay.add_argument("--out", type=Path, required=True, help="folder to write to")
     replay.add_argument(
-        "--config", type=Path, help="ROS parameter file with pose_node and tvsh_node sections"
+        "--config", type=Path, help="ROS parameter file with pose_node, tvsh_node and humocon_node sections"
     )
     replay.add_argument("--model", help="pose model: lite, full, heavy or a .task file")
     replay.add_argument("--from-images", action="store_true", help="estimate the poses of a bag anew")
@@ -43,17 +43,27 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
+    from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig, has_weights
+    from motion_seg_ros.humocon.streaming import Tokenizer, TokenizerConfig
     from motion_seg_ros.parameter_file import configure, read_parameters
-    from motion_seg_ros.replay import Story, replay
+    from motion_seg_ros.replay import Story, Talk, TalkWithConcepts, replay
     from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
     from motion_seg_ros.tvsh.transcript import Transcript
 
     source = open_source(options.source, from_images=options.from_images, topics=options.topic)
     parameters = {
         node: read_parameters(options.config, node) if options.config else {}
-        for node in ("pose_node", "tvsh_node")
+        for node in ("pose_node", "tvsh_node", "humocon_node")
     }
     transcriber = Transcriber(configure(TranscriberConfig, parameters["tvsh_node"]))
+    talk: Talk = transcriber
+    concepts = configure(EncoderConfig, parameters["humocon_node"])
+    if transcriber.config.concept_tokens and has_weights(concepts):
+        encoder = ConceptEncoder(concepts)
+        for note in encoder.info.notes:
+            print(f"motion-seg: {note}", file=sys.stderr)
+        tokenizer = Tokenizer(encoder, configure(TokenizerConfig, parameters["humocon_node"]))
+        talk = TalkWithConcepts(transcriber, tokenizer)
     tell_notes(source)
     options.out.mkdir(parents=True, exist_ok=True)
     story, transcript = Story(), Transcript()
@@ -77,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
             file.flush()
 
         try:
-            for step in replay(iter(source), transcriber, pose):
+            for step in replay(iter(source), talk, pose):
                 if step.refused:
                     refused.append(step.refused)
                 story.add(step.stamp, step.item)

@@ -55,6 +55,11 @@ class EncoderConfig:
         check(self)
 
 
+def has_weights(config: EncoderConfig) -> bool:
+    """Whether an encoder is named or came with the package, which may have been built without."""
+    return bool(config.weights) or WEIGHTS.is_dir()
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """What was loaded, and onto what.

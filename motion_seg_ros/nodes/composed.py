@@ -1,10 +1,12 @@
-"""composed: pose_node and tvsh_node, and a source if one is named, in one process.
+"""composed: pose_node, humocon_node and tvsh_node, and a source if one is named, in one process.
 
 Images from the source then never cross DDS, and none is dropped when a recording is replayed.
 """
 
 from __future__ import annotations
 
+from ..humocon.runtime import EncoderConfig, has_weights
+from .humocon_node import HumoconNode
 from .managed import ManagedNode
 from .pose_node import PoseNode
 from .runtime import run
@@ -14,12 +16,17 @@ from .tvsh_node import TvshNode
 
 def nodes() -> list[ManagedNode]:
     """The nodes of the process, producers before consumers."""
-    pose, tvsh = PoseNode(), TvshNode()
+    pose, humocon, tvsh = PoseNode(), HumoconNode(), TvshNode()
     source = SourceNode(image_sink=lambda stamp, image: pose.accept(stamp, image, wait=source.replaying))
-    if not source.settings(SourceSettings).source:
-        source.destroy_node()
-        return [pose, tvsh]
-    return [source, pose, tvsh]
+    made = [source, pose, humocon, tvsh]
+    idle = {
+        source: not source.settings(SourceSettings).source,
+        humocon: not has_weights(humocon.settings(EncoderConfig)),
+    }
+    for node in (node for node, is_idle in idle.items() if is_idle):
+        node.destroy_node()
+        made.remove(node)
+    return made
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from ..bags.items import Source, SourceError
 from ..bags.sources import open_source
+from ..humocon.runtime import EncoderConfig, has_weights
 from ..replay import report_from_bag
 from ..tvsh.events import SegmentEvent
 from ..tvsh.transcript import Transcript
@@ -28,6 +29,8 @@ from .files import config_file
 from .record_node import RecordNode
 from .runtime import REST_S, stop_on_signals
 
+# A package that was built without weights has no node that needs them.
+CONCEPTS = ["humocon_node"] if has_weights(EncoderConfig()) else []
 STOP_S = 5.0  # for a child to end when somebody waits for it
 
 
@@ -93,7 +96,8 @@ class Demo:
             "rate": options.rate,
             "clock": str(replaying).lower(),
             "from_images": str(options.from_images).lower(),
-            "subscribers": 2,  # the next in the chain, and the recorder
+            # Who is next in the chain, and the recorder.
+            "subscribers": 2 if source.has_images else 2 + len(CONCEPTS),
         }
         self._source_arguments = [
             word for name, value in playing.items() for word in ("-p", f"source_node:{name}:={value}")
@@ -109,7 +113,8 @@ class Demo:
             names = ["composed"]
         else:
             # Producers first: they are stopped in this order.
-            names = ["source_node", *(["pose_node"] if self._source.has_images else []), "tvsh_node"]
+            pose = ["pose_node"] if self._source.has_images else []
+            names = ["source_node", *pose, *CONCEPTS, "tvsh_node"]
         print(f"starting {', '.join(names)} …", flush=True)
         for name in names:
             extra = self._source_arguments if name in ("source_node", "composed") else []
