@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+
+from motion_seg_ros.settings import parameter_names
 
 Settings = TypeVar("Settings")
 _KEY = "ros__parameters"
@@ -44,9 +45,9 @@ def read_parameters(path: Path, node: str) -> dict[str, Any]:
                     raise ParameterError(f"{path}: {_KEY} of {'/'.join(names)} is no mapping")
                 last = names[-1] if names else ""
                 if last in ("**", "*"):
-                    general |= value
+                    general |= _flat(value)
                 elif last == node:
-                    special |= value
+                    special |= _flat(value)
             else:
                 sections.append(([*names, *filter(None, str(key).split("/"))], value))
     return general | special
@@ -59,5 +60,13 @@ def configure(kind: type[Settings], values: dict[str, Any]) -> Settings:
     ------
     ValueError : a value does not fit its declaration.
     """
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in values.items() if name in known})
+    known = parameter_names(kind).items()
+    return kind(**{field: values[name] for field, name in known if name in values})
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Parameters by their full names: what is nested is joined by dots, as by ROS."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

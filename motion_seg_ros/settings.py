@@ -25,6 +25,12 @@ def setting(
     )
 
 
+def parameter_names(kind: type) -> dict[str, str]:
+    """Name of the parameter that each field of a settings dataclass becomes: ``PREFIX`` and its own."""
+    prefix = getattr(kind, "PREFIX", "")
+    return {item.name: prefix + item.name for item in fields(kind)}
+
+
 def check(config: Any) -> None:
     """Raise ValueError for the first field of a settings dataclass that is outside its declaration.
 

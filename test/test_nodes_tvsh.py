@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import signal
 
 import numpy as np
 import pytest
 from motion import SECOND, frame, frames, pose
 from ros_graph import LATCHED, REPLAY, Graph
+from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
 from motion_seg_ros.msg import SegmentArray, SegmentEvent, SkeletonArray
+from motion_seg_ros.oracles import encoder_backend
+from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
 from motion_seg_ros.srv import GetSegments
 from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
 
@@ -39,7 +44,9 @@ def finish(graph: Graph, events: list) -> list:
 
 def test_events_over_dds_are_those_of_the_core(graph):
     recorded = list(frames(DAY))
-    core = Transcriber(TranscriberConfig())
+    config = TranscriberConfig()
+    oracle, _ = open_oracle(OracleSettings(exact=True), config.deadline, encoder_backend)
+    core = Transcriber(config, oracle)
     expected = [event for item in recorded for event in core.update(item)] + core.close()
 
     events, publisher = start(graph)
@@ -49,6 +56,34 @@ def test_events_over_dds_are_those_of_the_core(graph):
 
     assert finish(graph, events) == expected
     assert [event for event in expected if event.final]
+
+
+def test_questions_and_answers_are_told_on_a_topic_and_in_diagnostics(graph):
+    _, publisher = start(graph)
+    told = graph.collect(String, "tvs", LATCHED)
+    graph.until(lambda: graph.node.count_publishers("tvs"))
+    graph.spin(0.5)
+    for item in frames(DAY):
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: (graph.fact("tvsh_node", "oracle answered") or "0") != "0")
+    graph.until(lambda: len(told) >= 2)
+    exchanges = [json.loads(message.data) for message in told]
+    asked = {exchange["question"]: exchange for exchange in exchanges if "question" in exchange}
+    answered = [exchange for exchange in exchanges if "answer" in exchange]
+    assert asked
+    for exchange in answered:
+        assert exchange["source"] == "kinematic"
+        assert 0.0 <= exchange["same_probability"] <= 1.0
+        assert exchange["stamp"] > asked[exchange["answer"]]["stamp"]
+    for name in ("asked", "late", "dropped", "cached", "errors", "p50 (ms)", "p95 (ms)", "cost", "breaker"):
+        assert graph.fact("tvsh_node", f"oracle {name}") is not None
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("llama_cpp")), reason="llama_cpp is there")
+def test_a_backend_that_is_not_there_is_told_and_done_without(graph):
+    graph.start("tvsh_node", **{"oracle.backend": "llama_cpp"})
+    graph.until(lambda: "kinematic answers instead" in graph.log("tvsh_node"))
+    graph.until(lambda: graph.fact("tvsh_node", "oracle backend") == "kinematic")
 
 
 def test_a_late_listener_and_a_question_get_the_latest_revisions(graph):

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,10 @@ def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
     from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig, has_weights
     from motion_seg_ros.humocon.streaming import Tokenizer, TokenizerConfig
+    from motion_seg_ros.oracles import encoder_backend
     from motion_seg_ros.parameter_file import configure, read_parameters
     from motion_seg_ros.replay import Story, Talk, TalkWithConcepts, replay
+    from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
     from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
     from motion_seg_ros.tvsh.transcript import Transcript
 
@@ -55,16 +58,22 @@ def _run(options: argparse.Namespace) -> int:
         node: read_parameters(options.config, node) if options.config else {}
         for node in ("pose_node", "tvsh_node", "humocon_node")
     }
-    transcriber = Transcriber(configure(TranscriberConfig, parameters["tvsh_node"]))
+    config = configure(TranscriberConfig, parameters["tvsh_node"])
+    # The questions are asked in the time of the recording, however fast it goes by.
+    asking = replace(configure(OracleSettings, parameters["tvsh_node"]), exact=True)
+    oracle, note = open_oracle(asking, config.deadline, encoder_backend)
+    notes = [note] if note else []
+    transcriber = Transcriber(config, oracle)
     talk: Talk = transcriber
     concepts = configure(EncoderConfig, parameters["humocon_node"])
-    if transcriber.config.concept_tokens and has_weights(concepts):
+    if config.concept_tokens and has_weights(concepts):
         encoder = ConceptEncoder(concepts)
-        for note in encoder.info.notes:
-            print(f"motion-seg: {note}", file=sys.stderr)
+        notes += encoder.info.notes
         tokenizer = Tokenizer(encoder, configure(TokenizerConfig, parameters["humocon_node"]))
         talk = TalkWithConcepts(transcriber, tokenizer)
     tell_notes(source)
+    for note in notes:
+        print(f"motion-seg: {note}", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
     story, transcript = Story(), Transcript()
     refused: list[str] = []
@@ -100,6 +109,8 @@ def _run(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
         tell(transcriber.close())
+    if oracle is not None:
+        oracle.close()
     seconds = time.perf_counter() - began
     if source.problem:
         print(f"motion-seg: {source.problem}", file=sys.stderr)
@@ -110,6 +121,12 @@ def _run(options: argparse.Namespace) -> int:
         return INTERRUPTED if interrupted else FAILED
     story.write(options.out / "report.html", title=Path(source.name).name, source=source.name)
     print(transcript.summary())
+    if oracle is not None:
+        told = oracle.facts()
+        print(
+            f"oracle {told['backend']}: {told['asked']} questions, {told['answered']} answered, "
+            f"{told['cached']} from the cache, {told['errors']} errors, cost {told['cost']}"
+        )
     print(
         f"{frames} frames in {seconds:.1f} s ({frames / seconds:.0f} frames/s); "
         f"wrote {options.out / 'events.jsonl'} and {options.out / 'report.html'}"

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -18,7 +18,7 @@ from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
 
 from ..bags.conversion import RclpyTypes
-from ..settings import check, setting
+from ..settings import check, parameter_names, setting
 from . import parameters
 from .diagnostics import ERROR, OK, Monitor, diagnostic_array
 
@@ -119,7 +119,7 @@ class ManagedNode(LifecycleNode):
     def _check_parameters(self, changed: list[Parameter]) -> SetParametersResult:
         values = {item.name: item.value for item in changed}
         for kind in self._kinds:
-            ours = {item.name: values[item.name] for item in fields(kind) if item.name in values}
+            ours = {field: values[name] for field, name in parameter_names(kind).items() if name in values}
             if not ours:
                 continue
             if self._state in ("inactive", "active"):

@@ -8,18 +8,21 @@ from typing import Any, TypeVar
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
+from ..settings import parameter_names
+
 Settings = TypeVar("Settings")
 
 
 def declare(node: Node, kind: type) -> None:
     """Declare one parameter for each field of a settings dataclass."""
+    names = parameter_names(kind)
     for item in fields(kind):
-        node.declare_parameter(item.name, item.default, _descriptor(item))
+        node.declare_parameter(names[item.name], item.default, _descriptor(item))
 
 
 def read(node: Node, kind: type[Settings], changes: dict[str, Any] | None = None) -> Settings:
-    """The settings that the parameters, with ``changes`` on top, spell. ValueError if they do not fit."""
-    values = {item.name: node.get_parameter(item.name).value for item in fields(kind)}
+    """The settings that the parameters, with ``changes`` of fields on top, spell. ValueError if none."""
+    values = {field: node.get_parameter(name).value for field, name in parameter_names(kind).items()}
     return kind(**values | (changes or {}))
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.service import Service
 from rclpy.time import Time
+from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
 from motion_seg_ros.srv import GetSegments
 
 from ..bags.conversion import from_message, segment_array, to_message
+from ..bags.items import Label
+from ..oracles import encoder_backend
+from ..semantics.backends import OracleSettings, open_oracle
+from ..semantics.oracle import Oracle
 from ..skeleton.types import SkeletonFrame
 from ..tvsh.events import SegmentEvent as Event
 from ..tvsh.transcriber import Transcriber, TranscriberConfig
@@ -31,15 +37,22 @@ ACKNOWLEDGE = Duration(seconds=0.5)
 class TvshNode(ManagedNode):
     """Subscribes to skeletons; publishes segment events and answers what people have been doing."""
 
-    SETTINGS = (TranscriberConfig,)
+    SETTINGS = (TranscriberConfig, OracleSettings)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("tvsh_node", **kwargs)
         self._transcriber: Transcriber | None = None
+        self._oracle: Oracle | None = None
         self._query: Service | None = None
 
     def configure(self) -> None:
-        self._transcriber = Transcriber(self.settings(TranscriberConfig))
+        config = self.settings(TranscriberConfig)
+        self._oracle, self._note = open_oracle(
+            self.settings(OracleSettings), config.deadline, encoder_backend
+        )
+        if self._note:
+            self.get_logger().warning(self._note)
+        self._transcriber = Transcriber(config, self._oracle)
         self._events = self.create_lifecycle_publisher(
             SegmentEvent, "segment_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )
@@ -48,6 +61,9 @@ class TvshNode(ManagedNode):
         )
         self._captions = self.create_lifecycle_publisher(
             MarkerArray, "captions", 10, qos_overriding_options=OVERRIDABLE
+        )
+        self._tvs = self.create_lifecycle_publisher(
+            String, "tvs", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )
         self._query = self.create_service(GetSegments, "get_segments", self._answer)
 
@@ -75,6 +91,9 @@ class TvshNode(ManagedNode):
 
     def cleanup(self) -> None:
         self._transcriber = None
+        if self._oracle is not None:
+            self._oracle.close()
+            self._oracle = None
         if self._query is not None:
             self.destroy_service(self._query)
             self._query = None
@@ -85,10 +104,13 @@ class TvshNode(ManagedNode):
 
     def condition(self) -> tuple[bytes, str]:
         self.monitor.state(self._transcriber.health)
+        facts = self._oracle.facts() if self._oracle else {}
+        self.monitor.facts |= {f"oracle {name}": fact for name, fact in facts.items()}
         age = self.monitor.age()
         if age is None or age > STALE_S:
             return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
-        return OK, "active"
+        problem = self._note or (self._oracle.complaint if self._oracle else "")
+        return (WARN, problem) if problem else (OK, "active")
 
     def _transcribe(self, message: SkeletonArray) -> None:
         self.monitor.arrived()
@@ -102,6 +124,8 @@ class TvshNode(ManagedNode):
             self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
             return
         self._publish(events)
+        for exchange in self._oracle.exchanges() if self._oracle else ():
+            self._tvs.publish(to_message(Label(json.dumps(exchange)), TYPES))
         if self._captions.get_subscription_count():
             self._captions.publish(caption_markers(message.header, frame, self._doing(frame)))
 

@@ -46,6 +46,7 @@ class Oracle:
         self._line = line
         self._wishes: dict[int, Wish] = {}
         self._phrases: dict[str, deque[_Phrase]] = {}
+        self._spoken: set[str] = set()
         self._exchanges: deque[dict[str, Any]] = deque(maxlen=_EXCHANGES)
 
     def answers(self, stamp: int) -> list[Evidence]:
@@ -77,9 +78,14 @@ class Oracle:
             self._exchanges.append(_asked(stamp, number, wish))
 
     def end(self, track_id: str) -> None:
-        """A track is over."""
+        """A track is over; its phrases stay until another of that name is spoken of."""
         self._policy.end(track_id)
-        self._phrases.pop(track_id, None)
+
+    def spoken(self) -> list[str]:
+        """Tracks that a language model has found words for since the last call."""
+        told = sorted(self._spoken)
+        self._spoken.clear()
+        return told
 
     def phrase(self, track_id: str, start: int, end: int) -> tuple[str, str]:
         """What a language model said of the moment nearest to the middle of a segment, and its name."""
@@ -125,6 +131,7 @@ class Oracle:
         known = self._phrases.setdefault(question.track_id, deque(maxlen=_PHRASES))
         for moment, text in zip((question.first, question.second), reply.answer.phrases, strict=True):
             if text:
+                self._spoken.add(question.track_id)
                 known.append(_Phrase(moment.stamp, text, reply.answer.source))
 
 

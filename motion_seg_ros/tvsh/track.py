@@ -74,6 +74,21 @@ class TrackTranscript:
         """As :meth:`StreamingSegmenter.answer`."""
         return self._segmenter.answer(first, second, same_probability)
 
+    def outlook(self) -> list[tuple[int, float]]:
+        """As :meth:`StreamingSegmenter.outlook`."""
+        return self._segmenter.outlook()
+
+    def retell(self, segment_id: int, stamp: int, frame_id: str) -> SegmentEvent | None:
+        """Another revision of a segment that is not final, as it was told last; None for any other."""
+        for place, known in enumerate(self._announced):
+            if known.event.segment_id == segment_id:
+                event = replace(
+                    known.event, stamp=stamp, frame_id=frame_id, revision=known.event.revision + 1
+                )
+                self._announced[place] = _Announced(known.first, event)
+                return replace(event, type=EventType.UPDATED)
+        return None
+
     def finish(self, stamp: int, frame_id: str) -> list[SegmentEvent]:
         """End everything at the last frame seen; ``stamp`` is that of the frame that tells so."""
         self._segmenter.finish()

@@ -9,12 +9,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.semantics.oracle import Oracle
 from motion_seg_ros.settings import setting
-from motion_seg_ros.skeleton.features import FEATURES, SkeletonFeatures, limb_speed, usual_stray
+from motion_seg_ros.skeleton.features import (
+    FEATURES,
+    SkeletonFeatures,
+    limb_speed,
+    usable_joints,
+    usual_stray,
+)
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 from motion_seg_ros.tvsh.history import History
+from motion_seg_ros.tvsh.labels import Labels
 from motion_seg_ros.tvsh.motions import MotionMemory
 from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
 from motion_seg_ros.tvsh.token_log import TokenLog
@@ -35,6 +43,7 @@ class TranscriberConfig(SegmenterConfig):
     concept_tokens: bool = setting(
         True, "Whether events carry the motion concepts that lie in their segment, where somebody finds them"
     )
+    labels: bool = setting(True, "Whether segments are called by a phrase that says what is done")
 
 
 @dataclass
@@ -87,14 +96,17 @@ class Transcriber:
     Parameters
     ----------
     config : every number.
+    oracle : asked about everybody, and closed by whoever made it; its answers count, and its phrases label.
     """
 
-    def __init__(self, config: TranscriberConfig | None = None) -> None:
+    def __init__(self, config: TranscriberConfig | None = None, oracle: Oracle | None = None) -> None:
         self.config = config or TranscriberConfig()
+        self._oracle = oracle
         self.health = Health()
         self._motions = MotionMemory(self.config.motions)
         self._history = History(self.config.history)
         self._tokens = TokenLog()
+        self._labels = Labels(self.config.lag, oracle.phrase if oracle else _nobody_said)
         self._segment_ids = itertools.count(1)
         self._timeout = round(self.config.track_timeout * 1e9)
         self._live: dict[str, _Live] = {}
@@ -119,9 +131,11 @@ class Transcriber:
         self.health.duplicates += len(frame.skeletons) - len(people)
         events = self._end_lost(frame)
         self._stamp, self._frame_id = frame.stamp, frame.frame_id
+        for evidence in self._oracle.answers(frame.stamp) if self._oracle else ():
+            self.answer(evidence.track_id, evidence.first, evidence.second, evidence.same_probability)
         for track_id, (joint_set, joints, confidence) in people.items():
             events += self._see(track_id, joint_set, joints, confidence)
-        return self._record(events)
+        return self._record(events) + self._record(self._relabel())
 
     def answer(self, track_id: str, first: int, second: int, same_probability: float) -> bool:
         """Take an answer to the question whether a person does the same at two moments.
@@ -201,7 +215,27 @@ class Transcriber:
             return events
         if live is None:
             live = self._begin(track_id, joint_set, maker)
-        return events + live.transcript.update(self._stamp, self._frame_id, features, limb_speed(features))
+        seen = np.where(usable_joints(joints, confidence.astype(np.float64))[:, None], joints, np.nan)
+        if self.config.labels:
+            self._labels.see(track_id, self._stamp, seen)
+        events += live.transcript.update(self._stamp, self._frame_id, features, limb_speed(features))
+        if self._oracle is not None:
+            self._oracle.see(track_id, self._stamp, seen, features, live.transcript.outlook)
+        return events
+
+    def _relabel(self) -> list[SegmentEvent]:
+        """Segments that are not final and that a language model has meanwhile found words for."""
+        assert self._stamp is not None
+        events = []
+        for track_id in self._oracle.spoken() if self._oracle and self.config.labels else ():
+            live = self._live.get(track_id)
+            if live is None:
+                continue
+            for known in self._history.segments(track_id):
+                if not known.final and self._labels.of(known) != (known.label, known.label_source):
+                    event = live.transcript.retell(known.segment_id, self._stamp, self._frame_id)
+                    events += [event] if event else []
+        return events
 
     def _begin(self, track_id: str, joint_set: str, features: SkeletonFeatures) -> _Live:
         segmenter = StreamingSegmenter(FEATURES, self.config, self._motions, usual_stray())
@@ -216,6 +250,8 @@ class Transcriber:
         live = self._live.pop(track_id)
         self.health.live = len(self._live)
         assert self._stamp is not None
+        if self._oracle is not None:
+            self._oracle.end(track_id)
         return live.transcript.finish(self._stamp, self._frame_id)
 
     def _record(self, events: list[SegmentEvent]) -> list[SegmentEvent]:
@@ -223,9 +259,14 @@ class Transcriber:
         for event in events:
             track = event.frame_id, event.track_id
             tokens = self._tokens.within(track, event.start, event.end)
-            told.append(replace(event, concept_tokens=tokens) if tokens else event)
+            label, source = self._labels.of(event) if self.config.labels else ("", "")
+            told.append(replace(event, label=label, label_source=source, concept_tokens=tokens))
             if event.final:
                 self._tokens.forget(track, event.end)
             self._history.record(told[-1])
             self.health.segments += event.final
         return told
+
+
+def _nobody_said(track_id: str, start: int, end: int) -> tuple[str, str]:
+    return "", ""

@@ -6,8 +6,9 @@ from .events import EventType, SegmentEvent
 
 
 def describe(event: SegmentEvent) -> str:
-    """What is being done, in a word or two."""
-    return event.label or ("idle" if event.motion_id < 0 else f"motion {event.motion_id}")
+    """Which motion it is, and what is being done."""
+    name = "idle" if event.motion_id < 0 else f"motion {event.motion_id}"
+    return f"{name}: {event.label}" if event.label else name
 
 
 class Transcript:
