@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from motion_seg_ros.semantics.calibration import load_calibrations
+from motion_seg_ros.semantics.encoder import EncoderBackend, available_encoder
 from motion_seg_ros.semantics.protocol import Backend
 
 
@@ -12,4 +14,4 @@ def encoder_backend() -> Backend:
     ------
     ImportError, OSError, ValueError : what it needs is missing or does not fit.
     """
-    raise ImportError("no encoder is shipped yet")
+    return EncoderBackend(available_encoder(), load_calibrations())

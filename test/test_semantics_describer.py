@@ -172,6 +172,28 @@ def lying():
     return still()[..., [2, 1, 0]] * [1, 1, 1] + [0, 0, 0.1]
 
 
+def kneeling():
+    joints = still() - [0, 0, 0.4]
+    joints[:, [7, 8]] = joints[:, [4, 5]] - [0.4, 0, 0]
+    joints[:, [10, 11]] = joints[:, [7, 8]] - [0.1, 0, 0]
+    return joints
+
+
+def on_the_ground():
+    joints = still() - [0, 0, 0.87]
+    for leg, side in ((LEFT_LEG, 0.1), (RIGHT_LEG, -0.1)):
+        for joint, reach in zip(leg, (0.4, 0.8, 0.8), strict=True):
+            joints[:, joint] = joints[:, 0] + [reach, side, -0.05]
+    return joints
+
+
+def punching(side):
+    joints = still()
+    share = np.maximum(0.0, np.sin(2 * np.pi * 1.6 * clock(joints)))
+    hand(joints, side, np.column_stack((0.1 + 0.38 * share, 0 * share, -0.1 + 0.05 * share)))
+    return joints
+
+
 def seated_down(share=None):
     return lowered(0.4, 0.42, 0.1, share)
 
@@ -204,6 +226,9 @@ DRAWN = {
     "kicking with the right leg": kicking(RIGHT_LEG),
     "raising the knees in turn": marching(),
     "lying": lying(),
+    "kneeling": kneeling(),
+    "sitting on the ground": on_the_ground(),
+    "punching with the right hand": punching("right"),
 }
 
 

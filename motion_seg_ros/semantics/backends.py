@@ -55,7 +55,7 @@ def open_oracle(
     """
     if settings.backend == NONE:
         return None, ""
-    backend, note = _backend(settings, encoder)
+    backend, note = open_backend(settings, encoder)
     paid = settings.backend in (OPENAI, LLAMA_CPP) and not note
     limits = {name: getattr(settings, name) for name in AskingConfig.__dataclass_fields__}
     # Backends on this machine fail for good or not at all.
@@ -65,7 +65,8 @@ def open_oracle(
     return Oracle(settings, line, deadline), note
 
 
-def _backend(settings: OracleSettings, encoder: Callable[[], Backend]) -> tuple[Backend, str]:
+def open_backend(settings: OracleSettings, encoder: Callable[[], Backend]) -> tuple[Backend, str]:
+    """The backend that the settings name, and one sentence if it is the kinematic one instead."""
     if settings.backend == KINEMATIC:
         return KinematicBackend(), ""
     try:

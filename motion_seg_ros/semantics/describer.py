@@ -32,6 +32,7 @@ _TWIST = math.radians(40)
 _JUMP, _ALOFT = 0.08, 1.0
 # Leg lengths by which one knee is above the other.
 _KNEE = 0.3
+_STANDS = Action("stands", "standing still")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,16 @@ def describe(joints: NDArray[np.floating], fps: float) -> Description:
     if movement is None:
         return Description("Too little of the person is seen.", "")
     base = _body(movement)
-    limbs = arm_actions(movement, free=base.free_arms)
+    limbs = arm_actions(movement, free=base.free_arms) if base.arms else []
     if base.free_legs and (leg := leg_action(movement)):
         limbs.append(leg)
     phrases = [limb.phrase for limb in limbs]
     if base.idle:
-        # Somebody who merely stands or sits is described by what the limbs do.
         clause = _listed([base.action.clause, *(limb.clause for limb in limbs)])
-        phrases = phrases or [base.action.phrase]
     else:
         clause = f"{base.action.clause} while {_listed(phrases)}" if phrases else base.action.clause
+    # That somebody stands goes without saying.
+    if not phrases or base.action != _STANDS:
         phrases = [base.action.phrase, *phrases]
     return Description(f"A person {clause}.", " and ".join(phrases[:2]))
 
@@ -84,16 +85,20 @@ def _listed(words: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What the body as a whole does, and whether that leaves arms and legs to be told of."""
+    """What the body as a whole does, and what that leaves to be told of the limbs.
+
+    ``free_arms`` and ``free_legs`` may do anything; ``arms`` that are not free only what stands out.
+    """
 
     action: Action
+    arms: bool = True
     free_arms: bool = False
     free_legs: bool = False
     idle: bool = False
 
 
 def _body(movement: Movement) -> _Base:
-    for rule in (_lies, _jumps, _changes_height, _goes, _raises_knees, _bends):
+    for rule in (_lies, _jumps, _changes_height, _goes, _raises_knees, _stays_low, _bends):
         if base := rule(movement):
             return base
     return _stays(movement)
@@ -101,7 +106,7 @@ def _body(movement: Movement) -> _Base:
 
 def _lies(movement: Movement) -> _Base | None:
     flat = _middle(movement.lean) > math.radians(60) and abs(_middle(movement.height)) < 0.4
-    return _Base(Action("lies on the ground", "lying"), free_arms=True) if flat else None
+    return _Base(Action("lies on the ground", "lying"), arms=False) if flat else None
 
 
 def _jumps(movement: Movement) -> _Base | None:
@@ -161,7 +166,7 @@ def _steps(movement: Movement) -> bool:
 
 
 def _changes_height(movement: Movement) -> _Base | None:
-    """Sitting down, standing up, squatting, sitting, crouching."""
+    """Sits down, stands up, squats, crouches down, gets up."""
     if not np.isfinite(movement.height).all():
         return None
     edge = max(1, len(movement.height) // 6)
@@ -185,19 +190,47 @@ def _changes_height(movement: Movement) -> _Base | None:
             return _Base(Action("stands up from a seat", "standing up"))
         if first < 0.65:
             return _Base(Action("gets up from the ground", "getting up"))
-    if _seated(movement, slice(None)):
-        return _Base(Action("sits", "sitting"), free_arms=True, idle=True)
-    if max(first, last) < 0.65:
-        return _Base(Action("crouches", "crouching"), free_arms=True, idle=True)
     return None
 
 
-def _seated(movement: Movement, part: slice) -> bool:
-    """Thighs well forward of hanging, and the feet ahead of the hips rather than below."""
+def _stays_low(movement: Movement) -> _Base | None:
+    if not np.isfinite(movement.height).all():
+        return None
+    for holds, action in _LOW_POSTURES:
+        if holds(movement):
+            return _Base(action, free_arms=True, idle=True)
+    return None
+
+
+def _seated(movement: Movement, part: slice = slice(None)) -> bool:
+    """Thighs well forward of hanging, the feet ahead of the hips rather than below, a seat's height."""
     legs = [leg for leg in movement.legs if leg is not None]
     thighs = [math.atan2(_middle(leg.knee[part, 0]), -_middle(leg.knee[part, 2])) for leg in legs]
     feet = [_middle(leg.foot[part, 0]) for leg in legs]
-    return bool(legs) and min(thighs) > math.radians(35) and min(feet) > 0.2
+    raised = _middle(movement.height[part]) > 0.53
+    return bool(legs) and raised and min(thighs) > math.radians(35) and min(feet) > 0.2
+
+
+def _on_the_ground(movement: Movement) -> bool:
+    return _middle(movement.height) < 0.35 and _middle(movement.lean) < math.radians(50)
+
+
+def _kneeling(movement: Movement) -> bool:
+    """A shank that lies flat under a pelvis that is not on the ground."""
+    shanks = [_middle(leg.knee[:, 2] - leg.foot[:, 2]) for leg in movement.legs if leg is not None]
+    return min(shanks, default=1.0) < 0.15 and 0.4 < _middle(movement.height) < 0.8
+
+
+def _crouching(movement: Movement) -> bool:
+    return _middle(movement.height) < 0.65
+
+
+_LOW_POSTURES = (
+    (_on_the_ground, Action("sits on the ground", "sitting on the ground")),
+    (_kneeling, Action("kneels", "kneeling")),
+    (_seated, Action("sits", "sitting")),
+    (_crouching, Action("crouches", "crouching")),
+)
 
 
 def _bends(movement: Movement) -> _Base | None:
@@ -227,7 +260,7 @@ def _stays(movement: Movement) -> _Base:
         return _Base(Action("twists the body from side to side", "twisting from side to side"))
     if turn := _turn(movement):
         return _Base(Action(f"turns {turn} on the spot", f"turning {turn}"))
-    return _Base(Action("stands", "standing still"), free_arms=True, free_legs=True, idle=True)
+    return _Base(_STANDS, free_arms=True, free_legs=True, idle=True)
 
 
 def _turn(movement: Movement) -> str:

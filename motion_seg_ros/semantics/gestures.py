@@ -20,6 +20,8 @@ _WAVE, _WAVES = 0.1, 4
 _TOGETHER = 0.5
 # Arm lengths a second, ahead: a punch or a throw rather than a push.
 _FAST = 3.0
+# Arm lengths that a fist on guard goes ahead, often.
+_JAB, _JABS = 0.25, 3
 # Leg lengths: a foot that leaves the other by so much is lifted; a step on the spot.
 _LIFTED, _STEPPED = 0.22, 0.06
 
@@ -107,8 +109,9 @@ def _claps(movement: Movement) -> bool:
     if apart is None or left is None or right is None:
         return False
     near = apart < _TOGETHER
-    closes = swings(np.clip(apart, _TOGETHER, 2 * _TOGETHER), 0.5 * _TOGETHER)
-    if closes < 3 or not near.any():
+    # Fists that box come near each other too, but go ahead in turn.
+    boxes = min(swings(arm.hand[:, 0], _JAB) for arm in (left, right)) > 2
+    if swings(np.minimum(apart, 2 * _TOGETHER), 0.4 * _TOGETHER) < 4 or boxes or not near.any():
         return False
     # Below the shoulders: hands that cross over the head wave.
     return bool(np.median(np.concatenate((left.hand[near, 2], right.hand[near, 2]))) < 0.0)
@@ -116,7 +119,7 @@ def _claps(movement: Movement) -> bool:
 
 def _gesture(arm: Arm, fps: float, free: bool) -> _Gesture | None:
     hand = arm.hand
-    ahead, out, up = hand.T
+    ahead, _, up = hand.T
     top = float(up.max())
     # With the forearm up a hand is raised at the height of the shoulder too; fists on guard are not.
     forearm = float((up - arm.elbow).max())
@@ -124,13 +127,14 @@ def _gesture(arm: Arm, fps: float, free: bool) -> _Gesture | None:
         return _overhead(arm, fps)
     if not free:
         # Arms swing with the steps: only hands that are carried in front are worth a word.
-        return _HOLDS_AHEAD if _carried(arm) else None
+        return _HOLDS_AHEAD if _held_ahead(arm) and hand[:, 0].std() < 0.15 else None
     if np.linalg.norm(np.ptp(hand, axis=0)) < _MOVED:
-        held = np.median(ahead) > 0.35 and np.median(up) > -0.8
-        return _HOLDS_AHEAD if held else None
+        return _HOLDS_AHEAD if _held_ahead(arm) else None
+    if swings(ahead, _JAB) >= _JABS and _peak(ahead, fps) > _FAST - 0.5 and ahead.max() > 0.6:
+        return _PUNCHES
     if np.ptp(up) > _LIFT:
         return _overhead(arm, fps)
-    return _low(ahead, out, up, fps)
+    return _low(arm, fps)
 
 
 def _overhead(arm: Arm, fps: float) -> _Gesture:
@@ -173,19 +177,16 @@ def _circles(hand: NDArray[np.float64]) -> bool:
     return False
 
 
-def _carried(arm: Arm) -> bool:
+def _held_ahead(arm: Arm) -> bool:
     ahead, _, up = np.median(arm.hand, axis=0)
-    return bool(ahead > 0.3 and up > -0.7 and arm.hand[:, 0].std() < 0.15)
+    return bool(ahead > 0.3 and up > -0.6)
 
 
-def _low(
-    ahead: NDArray[np.float64], out: NDArray[np.float64], up: NDArray[np.float64], fps: float
-) -> _Gesture | None:
+def _low(arm: Arm, fps: float) -> _Gesture | None:
     """A hand that stays below the shoulder but moves."""
+    ahead, out, up = arm.hand.T
     strokes = swings(ahead, _MOVED)
     if float(ahead.max()) > 0.55 and up[ahead.argmax()] > -0.6:
-        if strokes >= 2 and _peak(ahead, fps) > _FAST:
-            return _PUNCHES
         if strokes >= 2:
             return _REACHES_BACK
         if strokes == 1:
@@ -194,7 +195,7 @@ def _low(
         return _SPREADS
     if strokes >= 2 or swings(out, _MOVED) >= 3:
         return _SWINGS
-    return None
+    return _HOLDS_AHEAD if _held_ahead(arm) else None
 
 
 def _peak(path: NDArray[np.float64], fps: float) -> float:

@@ -39,7 +39,7 @@ class KinematicBackend:
     name, fingerprint, wants_images = "kinematic", "kinematic/1", False
 
     async def ask(self, question: Question) -> Answer:
-        first, second = _features(question.first), _features(question.second)
+        first, second = moment_features(question.first), moment_features(question.second)
         apart = distance(signature(first), signature(second))
         return Answer(1.0 / (1.0 + math.exp(_SLOPE * apart - _SAME)), source=self.name)
 
@@ -47,7 +47,8 @@ class KinematicBackend:
         pass
 
 
-def _features(moment: Moment) -> Array:
+def moment_features(moment: Moment) -> Array:
+    """(W', d) the segmenter's features of a moment; BackendError if no frame shows enough of the body."""
     maker = SkeletonFeatures()
     confidence = np.ones(moment.joints.shape[1])
     rows = []
