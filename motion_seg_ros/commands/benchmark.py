@@ -35,6 +35,16 @@ def add(commands: Commands) -> None:
         help="none, kinematic or simulated:EVERY,ERR[,LATENCY_S] (default %(default)s)",
     )
     benchmark.add_argument("--method", default="tvsh", help="tvsh, a peer, or all (default %(default)s)")
+    benchmark.add_argument(
+        "--features",
+        choices=("skeleton", "concepts"),
+        default="skeleton",
+        help="what skeletons become: pose and speeds, or the encoded motion of a concept model "
+        "(default %(default)s)",
+    )
+    benchmark.add_argument(
+        "--weights", default="", metavar="DIR", help="folder of that model (default: the one shipped)"
+    )
     benchmark.add_argument("--out", type=Path, required=True, help="folder for summary.json and the labels")
     benchmark.add_argument("--jobs", type=int, default=1, help="processes (default %(default)s)")
     benchmark.set_defaults(run=_run)
@@ -49,7 +59,9 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {options.jobs}")
-    config = BenchmarkConfig(options.mode, options.clusters, options.links, options.method)
+    config = BenchmarkConfig(
+        options.mode, options.clusters, options.links, options.method, options.features, options.weights
+    )
     with tqdm(unit=" runs", file=sys.stderr, disable=None, leave=False) as bar:
 
         def tell(done: int, total: int) -> None:

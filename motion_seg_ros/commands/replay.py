@@ -44,6 +44,7 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
+    from motion_seg_ros.humocon.features import concept_features
     from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig, has_weights
     from motion_seg_ros.humocon.streaming import Tokenizer, TokenizerConfig
     from motion_seg_ros.oracles import encoder_backend
@@ -63,7 +64,10 @@ def _run(options: argparse.Namespace) -> int:
     asking = replace(configure(OracleSettings, parameters["tvsh_node"]), exact=True)
     oracle, note = open_oracle(asking, config.deadline, encoder_backend)
     notes = [note] if note else []
-    transcriber = Transcriber(config, oracle)
+    observe = None
+    if config.features == "concepts":
+        observe = concept_features(configure(EncoderConfig, parameters["tvsh_node"]))
+    transcriber = Transcriber(config, oracle, observe)
     talk: Talk = transcriber
     concepts = configure(EncoderConfig, parameters["humocon_node"])
     if config.concept_tokens and has_weights(concepts):

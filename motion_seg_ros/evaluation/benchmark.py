@@ -20,6 +20,8 @@ from motion_seg_ros.evaluation.causal import MissingLibrary
 from motion_seg_ros.evaluation.found import Found
 from motion_seg_ros.evaluation.metrics import score
 from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
+from motion_seg_ros.humocon.features import concept_features
+from motion_seg_ros.humocon.runtime import EncoderConfig
 from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
 
 TVSH, ALL, FLOOR = "tvsh", "all", "equal-pieces"
@@ -51,6 +53,8 @@ class BenchmarkConfig:
     clusters : "known" (the number of motions is given) or "unknown".
     links : "none", "kinematic" or "simulated:EVERY,ERR[,LATENCY_S]".
     method : one of METHODS, or "all".
+    features : of skeletons: "skeleton", or "concepts" for the encoded motion of a concept model.
+    weights : folder of that model; "" for the one that comes with the package.
 
     Raises
     ------
@@ -61,12 +65,15 @@ class BenchmarkConfig:
     clusters: str
     links: str
     method: str = TVSH
+    features: str = "skeleton"
+    weights: str = ""
 
     def __post_init__(self) -> None:
         for name, choices in (
             ("mode", ("batch", "stream")),
             ("clusters", ("known", "unknown")),
             ("method", (*METHODS, ALL)),
+            ("features", ("skeleton", "concepts")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
@@ -182,7 +189,8 @@ def row_of(recording: Recording, found: Found) -> dict[str, Any]:
 
 def run_file(path: Path, folder: Path, method: str, config: BenchmarkConfig, out: Path) -> dict[str, Any]:
     """Run one method on one file; write its labels under ``out`` and return the row."""
-    recording = load_recording(path, folder)
+    observe = concept_features(EncoderConfig(config.weights)) if config.features == "concepts" else None
+    recording = load_recording(path, folder, observe)
     found = run_one(recording, method, config)
     target = out / f"{recording.name}.npz"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.datasets.labelled import Archive, LabelledSequence, load_labelled
 from motion_seg_ros.datasets.skeletons import guess_axes, names_of, skeleton_frames
 from motion_seg_ros.skeleton.features import SkeletonFeatures, limb_speed, usual_stray
+from motion_seg_ros.tvsh.transcriber import Observer
 
 Array = NDArray[np.float64]
 
@@ -64,9 +66,9 @@ def find_recordings(folder: Path) -> tuple[list[Path], list[str]]:
     return found, notes
 
 
-def load_recording(path: Path, folder: Path) -> Recording:
+def load_recording(path: Path, folder: Path, observe: Callable[[], Observer] | None = None) -> Recording:
     """Read a sequence and make its vectors: features as unit vectors, skeletons as the features of the
-    transcriber, images as histograms of oriented gradients.
+    transcriber or what ``observe`` makes of them, images as histograms of oriented gradients.
 
     Raises
     ------
@@ -74,8 +76,10 @@ def load_recording(path: Path, folder: Path) -> Recording:
     """
     sequence = load_labelled(path)
     name = path.relative_to(folder).with_suffix("").as_posix()
+    if observe is not None and sequence.kind != "joints":
+        raise DatasetError(f"{path} holds no skeletons, of which concepts could be found")
     if sequence.kind == "joints":
-        return _from_skeletons(sequence, name, path)
+        return _from_skeletons(sequence, name, path, observe() if observe else None)
     if sequence.kind == "frames":
         assert sequence.frames is not None
         data = np.array([_gradients(frame) for frame in sequence.frames])
@@ -87,7 +91,9 @@ def load_recording(path: Path, folder: Path) -> Recording:
     return Recording(name, sequence.fps, sequence.labels, data, np.ones(len(data), np.bool_))
 
 
-def _from_skeletons(sequence: LabelledSequence, name: str, path: Path) -> Recording:
+def _from_skeletons(
+    sequence: LabelledSequence, name: str, path: Path, observer: Observer | None
+) -> Recording:
     assert sequence.joints is not None
     joint_names = sequence.joint_names
     if not joint_names:
@@ -97,17 +103,23 @@ def _from_skeletons(sequence: LabelledSequence, name: str, path: Path) -> Record
             raise DatasetError(f"{path}: {sequence.joints.shape[1]} joints without names") from error
     maker = SkeletonFeatures()
     rows: list[Array | None] = []
+    observed: list[Array] = []
     axes = guess_axes(sequence.joints, joint_names)
     for frame in skeleton_frames(sequence.joints, joint_names, sequence.fps, axes):
         person = frame.skeletons[0]
         rows.append(maker.update(frame.stamp, person.joints, person.confidence.astype(np.float64)))
+        if observer is not None and rows[-1] is not None:
+            observed.append(observer.update(frame.stamp, person.joints, person.confidence))
     usable = np.array([row is not None for row in rows])
     if not usable.any():
         raise DatasetError(f"{path}: no frame shows enough of a skeleton")
     seen = np.array([row for row in rows if row is not None])
     # Frame t shows what the last usable frame showed; the frames before the first, what that will show.
-    data = seen[np.maximum(np.cumsum(usable) - 1, 0)]
+    shown = np.maximum(np.cumsum(usable) - 1, 0)
+    data = seen[shown]
     activity = np.array([limb_speed(row) for row in data])
+    if observer is not None:
+        return Recording(name, sequence.fps, sequence.labels, np.array(observed)[shown], usable, activity)
     return Recording(name, sequence.fps, sequence.labels, data, usable, activity, usual_stray())
 
 

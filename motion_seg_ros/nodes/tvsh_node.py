@@ -17,6 +17,8 @@ from motion_seg_ros.srv import GetSegments
 
 from ..bags.conversion import from_message, segment_array, to_message
 from ..bags.items import Label
+from ..humocon.features import concept_features
+from ..humocon.runtime import EncoderConfig
 from ..oracles import encoder_backend
 from ..semantics.backends import OracleSettings, open_oracle
 from ..semantics.oracle import Oracle
@@ -37,7 +39,7 @@ ACKNOWLEDGE = Duration(seconds=0.5)
 class TvshNode(ManagedNode):
     """Subscribes to skeletons; publishes segment events and answers what people have been doing."""
 
-    SETTINGS = (TranscriberConfig, OracleSettings)
+    SETTINGS = (TranscriberConfig, OracleSettings, EncoderConfig)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("tvsh_node", **kwargs)
@@ -52,7 +54,8 @@ class TvshNode(ManagedNode):
         )
         if self._note:
             self.get_logger().warning(self._note)
-        self._transcriber = Transcriber(config, self._oracle)
+        observe = concept_features(self.settings(EncoderConfig)) if config.features == "concepts" else None
+        self._transcriber = Transcriber(config, self._oracle, observe)
         self._events = self.create_lifecycle_publisher(
             SegmentEvent, "segment_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,11 @@ class TranscriberConfig(SegmenterConfig):
     concept_tokens: bool = setting(
         True, "Whether events carry the motion concepts that lie in their segment, where somebody finds them"
     )
+    features: str = setting(
+        "skeleton",
+        "What motions are told apart by: pose and speeds, or the encoded motion of a concept model",
+        choices=("skeleton", "concepts"),
+    )
     labels: bool = setting(True, "Whether segments are called by a phrase that says what is done")
 
 
@@ -76,10 +82,22 @@ class Health:
     late_answers: int = 0
 
 
+class Observer(Protocol):
+    """Turns the joints of one track into what is segmented in place of the skeleton's features."""
+
+    dimension: int
+
+    def update(
+        self, stamp: int, joints: NDArray[np.float64], confidence: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """(dimension,) finite values of the next frame: stamp (ns), joints (22, 3), confidence (22,)."""
+
+
 @dataclass(slots=True)
 class _Live:
     joint_set: str
     features: SkeletonFeatures
+    observer: Observer | None
     transcript: TrackTranscript
 
 
@@ -97,10 +115,23 @@ class Transcriber:
     ----------
     config : every number.
     oracle : asked about everybody, and closed by whoever made it; its answers count, and its phrases label.
+    observe : makes the observer of a track; needed when ``features`` is "concepts", and used only then.
+
+    Raises
+    ------
+    ValueError : there is nothing that makes the features asked for.
     """
 
-    def __init__(self, config: TranscriberConfig | None = None, oracle: Oracle | None = None) -> None:
+    def __init__(
+        self,
+        config: TranscriberConfig | None = None,
+        oracle: Oracle | None = None,
+        observe: Callable[[], Observer] | None = None,
+    ) -> None:
         self.config = config or TranscriberConfig()
+        if self.config.features == "concepts" and observe is None:
+            raise ValueError("features: concepts needs the weights of a concept model")
+        self._observe = observe if self.config.features == "concepts" else None
         self._oracle = oracle
         self.health = Health()
         self._motions = MotionMemory(self.config.motions)
@@ -218,7 +249,10 @@ class Transcriber:
         seen = np.where(usable_joints(joints, confidence.astype(np.float64))[:, None], joints, np.nan)
         if self.config.labels:
             self._labels.see(track_id, self._stamp, seen)
-        events += live.transcript.update(self._stamp, self._frame_id, features, limb_speed(features))
+        vector = features
+        if live.observer is not None:
+            vector = live.observer.update(self._stamp, joints, confidence)
+        events += live.transcript.update(self._stamp, self._frame_id, vector, limb_speed(features))
         if self._oracle is not None:
             self._oracle.see(track_id, self._stamp, seen, features, live.transcript.outlook)
         return events
@@ -238,10 +272,14 @@ class Transcriber:
         return events
 
     def _begin(self, track_id: str, joint_set: str, features: SkeletonFeatures) -> _Live:
-        segmenter = StreamingSegmenter(FEATURES, self.config, self._motions, usual_stray())
+        observer = self._observe() if self._observe else None
+        if observer is None:
+            segmenter = StreamingSegmenter(FEATURES, self.config, self._motions, usual_stray())
+        else:
+            segmenter = StreamingSegmenter(observer.dimension, self.config, self._motions)
         interval = round(self.config.update_interval * 1e9)
         transcript = TrackTranscript(track_id, segmenter, lambda: next(self._segment_ids), interval)
-        live = self._live[track_id] = _Live(joint_set, features, transcript)
+        live = self._live[track_id] = _Live(joint_set, features, observer, transcript)
         self.health.tracks += 1
         self.health.live = len(self._live)
         return live
