@@ -37,7 +37,7 @@ CONFIG = {
     "validation": [{"seconds": 120}],
     "licence": "none",
     "training_data": "made up for a test",
-    "model": {"width": 32, "embedding": 32, "text_width": 32, "dilations": [1, 2]},
+    "model": {"width": 32, "embedding": 32, "dilations": [1, 2]},
     "disturbance": {"speed": 0.2},
     "sentences": 12,
     "pairs": 20,

@@ -68,27 +68,16 @@ _JOINTS = (
 
 _VERB = re.compile(r"\{(\w+)\}")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_PAST = {
-    **{"bear": "bore", "become": "became", "begin": "began", "bend": "bent", "bid": "bade", "bite": "bit"},
-    **{"bring": "brought", "come": "came", "creep": "crept", "cut": "cut", "do": "did", "draw": "drew"},
-    **{"drink": "drank", "fight": "fought", "fling": "flung", "get": "got", "give": "gave", "go": "went"},
-    **{"hang": "hung", "hew": "hewed", "hit": "hit", "hold": "held", "keep": "kept", "kneel": "knelt"},
-    **{"leap": "leapt", "leave": "left", "let": "let", "lie": "lay", "make": "made", "pay": "paid"},
-    **{"put": "put", "ring": "rang", "rise": "rose", "run": "ran", "say": "said", "see": "saw"},
-    **{
-        "shake": "shook",
-        "shoot": "shot",
-        "show": "showed",
-        "sink": "sank",
-        "sit": "sat",
-        "slide": "slid",
-        "speed": "sped",
-    },
-    **{"spin": "spun", "spread": "spread", "spring": "sprang", "stand": "stood", "steal": "stole"},
-    **{"stride": "strode", "strike": "struck", "sweep": "swept", "swing": "swung", "take": "took"},
-    **{"tear": "tore", "throw": "threw", "thrust": "thrust", "tread": "trod", "withdraw": "withdrew"},
-    **{"wring": "wrung", "write": "wrote"},
-}
+_IRREGULAR = """
+    bear/bore become/became begin/began bend/bent bid/bade bite/bit break/broke bring/brought come/came
+    creep/crept cut/cut do/did draw/drew drink/drank fight/fought flee/fled fling/flung get/got
+    give/gave go/went hang/hung hew/hewed hit/hit hold/held keep/kept kneel/knelt leap/leapt leave/left
+    let/let lie/lay make/made pay/paid put/put ring/rang rise/rose run/ran say/said see/saw send/sent
+    shake/shook shoot/shot show/showed sink/sank sit/sat slide/slid speed/sped spin/spun spread/spread
+    spring/sprang stand/stood steal/stole stride/strode strike/struck sweep/swept swing/swung take/took
+    tear/tore throw/threw thrust/thrust tread/trod withdraw/withdrew wring/wrung write/wrote
+"""
+_PAST = dict(pair.split("/") for pair in _IRREGULAR.split())
 # More than one syllable, and yet the last consonant is doubled as in one-syllable verbs.
 _DOUBLED = ("begin", "control", "propel", "pummel", "sidestep", "signal", "swivel", "travel")
 

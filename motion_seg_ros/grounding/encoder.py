@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.motion_text import MotionFeatures, unit
-from motion_seg_ros.semantics.sentences import DIMENSION, SentenceEncoder
+from motion_seg_ros.grounding.sentence_inputs import SENTENCE_INPUTS, sentence_inputs
+from motion_seg_ros.semantics.sentences import SentenceEncoder
 from motion_seg_ros.skeleton.motion_inputs import INPUTS, LAYOUT, MOTION, RATE, VELOCITIES, MotionInputs
 
 FORMAT = "motion_seg_ros.motion_text/1"
 WEIGHTS = Path(__file__).resolve().parent / "weights"
 MOTION_MODEL, TEXT_MODEL, CALIBRATION, SUMS = "motion.onnx", "text.onnx", "calibration.json", "SHA256SUMS"
-SENTENCES = "all-MiniLM-L6-v2 int8"
+SENTENCES = "all-MiniLM-L6-v2 int8 and direction words/1"
 STRIDE = 3  # inputs at 30 Hz become features at 10 Hz
 # At its ends a motion goes on standing still for so many features, as in training.
 _HELD = 10
@@ -76,7 +77,7 @@ class MotionTextEncoder:
         self._motion = _session(contents[MOTION_MODEL], folder / MOTION_MODEL, threads)
         self._text = _session(contents[TEXT_MODEL], folder / TEXT_MODEL, threads)
         meta = _checked_contract(self._motion, folder / MOTION_MODEL, ("motion",), INPUTS)
-        _checked_contract(self._text, folder / TEXT_MODEL, ("sentence",), DIMENSION)
+        _checked_contract(self._text, folder / TEXT_MODEL, ("sentence",), SENTENCE_INPUTS)
         self.name = network_name(contents[MOTION_MODEL], contents[TEXT_MODEL])
         self.info = MotionTextInfo(folder, int(meta["embedding"]), meta["licence"], meta["training_data"])
         self._sentences = SentenceEncoder()
@@ -100,7 +101,8 @@ class MotionTextEncoder:
         """(n, d) unit vectors of n texts."""
         if not texts:
             return np.zeros((0, self.info.embedding))
-        (vectors,) = self._text.run(None, {"sentence": self._sentences.embed(texts)})
+        given = sentence_inputs(texts, self._sentences.embed)
+        (vectors,) = self._text.run(None, {"sentence": given})
         return unit(vectors.astype(np.float64))
 
 

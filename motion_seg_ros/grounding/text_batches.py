@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +17,13 @@ from motion_seg_ros.grounding.captions import (
     with_style,
 )
 from motion_seg_ros.grounding.encoder import STRIDE
+from motion_seg_ros.grounding.sentence_inputs import Embed, sentence_inputs
 from motion_seg_ros.grounding.text_config import TextTrainingConfig
 from motion_seg_ros.grounding.text_data import Motions, Span, sequence
+from motion_seg_ros.semantics.sentences import DIMENSION
 
 Array = NDArray[np.float32]
 Bool = NDArray[np.bool_]
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 # A feature sees about this many steps to each side; nearer to a cut it sees the other action too.
 _MARGIN = 3
@@ -37,9 +38,9 @@ class Words:
     Attributes
     ----------
     actions : A, the ones that occur and their mirrors.
-    vectors : for each action (n, DIMENSION) of sentences that are true of it alone.
-    general : for each action (n, DIMENSION) of sentences that are true of either side; n may be 0.
-    pairs : (P, 2) actions, one after another, and pair_vectors (P, DIMENSION) of one sentence for both.
+    vectors : for each action (n, SENTENCE_INPUTS) of sentences that are true of it alone.
+    general : for each action (n, SENTENCE_INPUTS) of sentences that are true of either side; n may be 0.
+    pairs : (P, 2) actions, one after another, and pair_vectors (P, SENTENCE_INPUTS) of one sentence for both.
     same_name : (A, A) one action, on whichever side.
     told_apart : (A, A) labels of one source tell them apart.
     """
@@ -76,8 +77,8 @@ def words_of(spans: Sequence[Span], embed: Embed, each: int, pairs: int, rng: np
         sentences = _some(captions(action), each, rng)
         for style in sorted(manners - {""}):
             sentences += [with_style(text, style, rng) for text in _some(captions(action), 3, rng)]
-        vectors.append(embed(sentences))
-        general.append(embed(_some(general_captions(action), each // 4, rng)))
+        vectors.append(sentence_inputs(sentences, embed))
+        general.append(sentence_inputs(_some(general_captions(action), each // 4, rng), embed))
     told = np.zeros((len(actions), len(actions)), bool)
     for numbers in together.values():
         chosen = sorted(numbers)
@@ -92,7 +93,7 @@ def words_of(spans: Sequence[Span], embed: Embed, each: int, pairs: int, rng: np
         tuple(vectors),
         tuple(general),
         chosen_pairs,
-        embed(told_pairs),
+        sentence_inputs(told_pairs, embed),
         names[:, None] == names[None],
         told,
     )
@@ -118,7 +119,7 @@ class Batch:
     ----------
     motion : (B, T, INPUTS). rows : (M,) the sequence of each motion. masks : (M, L) its steps in it.
     steps : (B, L) the action at each step, -1 near cuts and where nothing is.
-    texts : (C, DIMENSION) sentences.
+    texts : (C, SENTENCE_INPUTS) sentences.
     positive, counted : (M, C) what belongs together, and what is known not to.
     step_counted : (A, A) the same for the action of a step and the first A sentences.
     """
@@ -228,7 +229,7 @@ class Batches:
             a, b = pool[rng.integers(len(pool), size=2)]
             share = rng.uniform(0, 0.5)
             mixed = (1 - share) * a + share * b
-            texts.append(mixed / np.linalg.norm(mixed))
+            texts.append(mixed)
         return np.array(texts, np.float32), general
 
     def _negatives(self, texts: Array) -> Bool:
@@ -237,7 +238,8 @@ class Batches:
         Pairs of nearly equal sentences are left out (the false-negative filter of TMR), except where the
         labels of one source tell the two apart: the sentences of left and right are nearly equal, too.
         """
-        alike = texts @ texts.T > self._config.filter
+        meanings = texts[:, :DIMENSION] / np.linalg.norm(texts[:, :DIMENSION], axis=1, keepdims=True)
+        alike = meanings @ meanings.T > self._config.filter
         words = self._words
         open_name = np.array([not a.side and "SIDE" in a.name for a in words.actions])
         related = words.same_name & (open_name[:, None] | open_name[None])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,12 +13,11 @@ from motion_seg_ros.grounding.calibration import Calibration
 from motion_seg_ros.grounding.captions import Action, sentence
 from motion_seg_ros.grounding.encoder import STRIDE
 from motion_seg_ros.grounding.motion_text import MotionFeatures
+from motion_seg_ros.grounding.sentence_inputs import Embed, sentence_inputs
 from motion_seg_ros.grounding.text_config import DisturbanceConfig
 from motion_seg_ros.grounding.text_data import Motions, Span, sequence
 from motion_seg_ros.grounding.text_model import MotionTextModel
 from motion_seg_ros.skeleton.motion_inputs import RATE
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 # As long as people are asked about, and as many sub-actions as they say.
 _INPUTS = 600
@@ -40,7 +39,7 @@ class _Trained:
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.floating]:
         with torch.no_grad():
-            return self._model.text(torch.from_numpy(self._embed(texts))).numpy()
+            return self._model.text(torch.from_numpy(sentence_inputs(texts, self._embed))).numpy()
 
 
 def calibrated(

@@ -61,8 +61,7 @@ class ModelConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 1)
     dropout: float = setting(0.1, "in the motion tower", low=0, high=0.9)
     embedding: int = setting(128, "dimensions of features and texts", low=2, high=1024)
-    text_width: int = setting(256, "width of the text tower", low=8, high=1024)
-    text_dropout: float = setting(0.3, "in the text tower", low=0, high=0.9)
+    text_dropout: float = setting(0.2, "of the sentence vectors", low=0, high=0.9)
 
     def __post_init__(self) -> None:
         check(self)

@@ -23,11 +23,11 @@ from motion_seg_ros.grounding.encoder import (
     TEXT_MODEL,
     network_name,
 )
-from motion_seg_ros.grounding.text_calibration import Embed, calibrated
+from motion_seg_ros.grounding.sentence_inputs import SENTENCE_INPUTS, Embed
+from motion_seg_ros.grounding.text_calibration import calibrated
 from motion_seg_ros.grounding.text_checkpoint import TextCheckpoint
 from motion_seg_ros.grounding.text_data import Motions
 from motion_seg_ros.grounding.text_model import MotionTextModel
-from motion_seg_ros.semantics.sentences import DIMENSION
 from motion_seg_ros.skeleton.motion_inputs import INPUTS, LAYOUT, RATE
 
 CARD = "MODEL_CARD.md"
@@ -73,7 +73,7 @@ def _networks(checkpoint: TextCheckpoint, model: MotionTextModel, out: Path) -> 
     )
     _write(
         model.text,
-        {"sentence": torch.randn(2, DIMENSION)},
+        {"sentence": torch.randn(2, SENTENCE_INPUTS)},
         ["vectors"],
         {"sentence": {0: count}},
         out / TEXT_MODEL,
@@ -91,7 +91,7 @@ def _check_parity(motion: nn.Module, text: nn.Module, out: Path) -> float:
     worst = 0.0
     for name, graph, shapes in (
         (MOTION_MODEL, motion, [(1, STRIDE * n, INPUTS) for n in (2, 40, 400)]),
-        (TEXT_MODEL, text, [(n, DIMENSION) for n in (1, 5)]),
+        (TEXT_MODEL, text, [(n, SENTENCE_INPUTS) for n in (1, 5)]),
     ):
         session = onnxruntime.InferenceSession(str(out / name), options, providers=["CPUExecutionProvider"])
         for shape in shapes:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from motion_seg_ros.grounding.encoder import STRIDE
+from motion_seg_ros.grounding.sentence_inputs import SENTENCE_INPUTS
 from motion_seg_ros.grounding.text_config import ModelConfig
 from motion_seg_ros.semantics.sentences import DIMENSION
 from motion_seg_ros.skeleton.motion_inputs import INPUTS, VELOCITIES
@@ -67,18 +68,20 @@ class _Block(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Sentence vectors (n, DIMENSION) to unit vectors (n, embedding)."""
+    """Inputs (n, SENTENCE_INPUTS) of sentences to unit vectors (n, embedding).
+
+    Linear: with more, taught sentences are learned by heart and others understood less.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.inner = nn.Linear(DIMENSION, config.text_width)
-        self.outer = nn.Linear(config.text_width, config.embedding)
-        self.straight = nn.Linear(DIMENSION, config.embedding, bias=False)
         self.dropout = nn.Dropout(config.text_dropout)
+        self.project = nn.Linear(SENTENCE_INPUTS, config.embedding, bias=False)
 
     def forward(self, sentence: Tensor) -> Tensor:
-        bent = self.outer(self.dropout(functional.gelu(self.inner(sentence))))
-        return functional.normalize(self.straight(sentence) + bent, dim=-1)
+        meaning, words = sentence[:, :DIMENSION], sentence[:, DIMENSION:]
+        shown = torch.cat((self.dropout(meaning), words), dim=1)
+        return functional.normalize(self.project(shown), dim=-1)
 
 
 def pooled(features: Tensor, attention: Tensor, masks: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from motion_seg_ros.grounding.sentence_inputs import Embed
 from motion_seg_ros.grounding.text_batches import Batch, Batches, Words, words_of
 from motion_seg_ros.grounding.text_checkpoint import TextCheckpoint, load_checkpoint, save_checkpoint
 from motion_seg_ros.grounding.text_config import SourceConfig, TextTrainingConfig
@@ -27,7 +27,6 @@ CHECKPOINT, WEIGHTS = "checkpoint.pt", "weights"
 _WARM_UP = 0.1
 _LEAST_SCALE = 0.05
 
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 # Made-up motion: (rng, seconds) to recordings. Injected, because its room is a sibling.
 MakeUp = Callable[[np.random.Generator, float], Iterator[Recording]]
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.captions import Action, sentence
 from motion_seg_ros.grounding.encoder import STRIDE, held
+from motion_seg_ros.grounding.sentence_inputs import Embed, sentence_inputs
 from motion_seg_ros.grounding.text_data import Motions
 from motion_seg_ros.grounding.text_model import MotionTextModel, pooled
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 # Sentences of each action that are tried, one after the other.
 _TRIED = 6
@@ -40,7 +37,7 @@ def validate(model: MotionTextModel, motions: Motions, embed: Embed) -> dict[str
         rights, shares = [], []
         for number in range(_TRIED):
             texts = [_phrase(actions[key], number, unseen) for key in keys]
-            cosines = vectors @ model.text(torch.from_numpy(embed(texts))).numpy().T
+            cosines = vectors @ model.text(torch.from_numpy(sentence_inputs(texts, embed))).numpy().T
             rights.append(float((cosines.argmax(axis=1) == truth).mean()))
             shares.append(_precision(cosines, truth))
         row["top1" + kind] = float(np.mean(rights))
