@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from motion import NAMES, REST
 
+from motion_seg_ros.humocon.synthesis import synthetic_sequence
 from motion_seg_ros.semantics.describer import describe
 
 FPS = 30.0
@@ -295,6 +296,38 @@ def test_an_arm_that_moves_while_walking_is_told():
     said = describe(joints, FPS)
     assert said.sentence == "A person walks forward while waving the left hand."
     assert said.phrase == "walking and waving the left hand"
+
+
+@pytest.mark.parametrize(
+    ("name", "phrase"),
+    [
+        ("stand still", "standing still"),
+        ("walk forward", "walking"),
+        ("walk forward turning left", "walking and turning left"),
+        ("walk backwards", "walking backward"),
+        ("run", "running"),
+        ("step to the right", "walking sideways to the right"),
+        ("wave with the right hand", "waving the right hand"),
+        ("wave with both hands", "waving both hands"),
+        ("raise the left hand", "raising the left hand"),
+        ("raise both arms to the sides", "raising both hands"),
+        ("bow", "bending forward"),
+        ("sit down", "sitting down"),
+        ("stand up from a chair", "standing up"),
+        ("lift the left knee", "lifting the left leg"),
+        ("kneel", "kneeling"),
+        ("lie on the back", "lying"),
+    ],
+)
+def test_made_up_people_are_understood(name, phrase):
+    """Other bodies, postures, paces and sway than those drawn here; at least 4 of 5 people."""
+    said = []
+    for seed in range(5):
+        made = synthetic_sequence(np.random.default_rng(seed), 6.0, [name])
+        frames = np.flatnonzero(made.labels == made.names.index(name))
+        end = int(np.argmax(np.diff(frames, append=-1) != 1)) + 1
+        said.append(describe(made.joints[frames[:end]][:75], FPS).phrase)
+    assert sum(words == phrase for words in said) >= 4, said
 
 
 @settings(max_examples=60, deadline=None)
