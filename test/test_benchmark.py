@@ -143,6 +143,8 @@ def test_a_sequence_of_unknown_labels_is_left_out(folder: Path, tmp_path: Path) 
         ({"--links": "telepathy"}, "links must be none, kinematic or simulated:EVERY,ERR"),
         ({"--links": "simulated:5"}, "are written simulated:EVERY,ERR"),
         ({"--links": "simulated:5,0.1,0,9"}, "at most three"),
+        ({"--links": "simulated:5,0.1,2-1"}, "no less than the shortest"),
+        ({"--lag": "99"}, "lag must be in"),
         ({"--links": "simulated:0,0.1"}, "every 1 frame or more"),
         ({"--links": "simulated:5,0.7"}, r"error rate of simulated answers must be in \[0, 0.5\)"),
         ({"--method": "magic"}, "method must be one of tvsh, equal-pieces"),
@@ -268,3 +270,24 @@ def test_real_recordings(data_dir: Path, tmp_path: Path) -> None:
         from motion_seg_ros.evaluation.metrics import score
 
         assert score(truth, found.labels, 25.0).acc >= least, name
+
+
+def test_latencies_are_drawn_between_their_ends():
+    truth = np.repeat([0, 1], 200)
+    drawn = Interview(truth, FPS, SimulatedOracle(5, 0.0, 0.4, 1.2))
+    came = {}
+    for frame in range(400):
+        for reply in drawn.step(frame):
+            came.setdefault((reply.first, reply.second), frame)
+    # With perfect answers each gap is asked about at its end, and nothing else is where there is no boundary.
+    waits = np.array([at - second for (first, second), at in came.items() if second < 190]) / FPS
+    assert len(waits) > 20
+    assert waits.min() >= 0.4 - 1 / FPS
+    assert waits.max() <= 1.2 + 1 / FPS
+    assert waits.std() > 0.1
+
+
+def test_a_longer_lag_leaves_answers_more_time():
+    config = BenchmarkConfig("stream", "unknown", "simulated:5,0.1,0.36-3.69", lag=4.0).segmenter()
+    assert (config.lag, config.deadline) == (4.0, pytest.approx(3.4))
+    assert BenchmarkConfig("stream", "unknown", "none").segmenter().lag == 1.8

@@ -32,7 +32,13 @@ def add(commands: Commands) -> None:
     benchmark.add_argument(
         "--links",
         default="kinematic",
-        help="none, kinematic or simulated:EVERY,ERR[,LATENCY_S] (default %(default)s)",
+        help="none, kinematic or simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]] (default %(default)s)",
+    )
+    benchmark.add_argument(
+        "--lag",
+        type=float,
+        default=0.0,
+        help="seconds until a stream's labels are final (default: as tvsh_node)",
     )
     benchmark.add_argument("--method", default="tvsh", help="tvsh, a peer, or all (default %(default)s)")
     benchmark.add_argument(
@@ -60,7 +66,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {options.jobs}")
     config = BenchmarkConfig(
-        options.mode, options.clusters, options.links, options.method, options.features, options.weights
+        options.mode,
+        options.clusters,
+        options.links,
+        options.method,
+        options.features,
+        options.weights,
+        options.lag,
     )
     with tqdm(unit=" runs", file=sys.stderr, disable=None, leave=False) as bar:
 

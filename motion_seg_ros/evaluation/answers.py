@@ -25,13 +25,15 @@ class SimulatedOracle:
     ----------
     every : a question every so many frames, at least 1.
     error : probability that an answer is wrong, below one half.
-    latency : seconds from a question to its answer.
-    seed : of the errors.
+    latency : seconds from a question to its answer, at least.
+    slowest : and at most, evenly drawn; 0 for one that is always the same.
+    seed : of the errors and latencies.
     """
 
     every: int
     error: float
     latency: float = 0.0
+    slowest: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -41,6 +43,8 @@ class SimulatedOracle:
             raise ValueError(f"the error rate of simulated answers must be in [0, 0.5), not {self.error}")
         if not 0.0 <= self.latency < np.inf:
             raise ValueError(f"the latency of simulated answers must be 0 s or more, not {self.latency}")
+        if self.slowest and not self.latency <= self.slowest < np.inf:
+            raise ValueError(f"the longest latency must be no less than the shortest, not {self.slowest}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,13 @@ class Interview:
     def __init__(self, truth: NDArray[np.integer], fps: float, oracle: SimulatedOracle) -> None:
         self._truth = truth
         self._oracle = oracle
-        self._wait = round(oracle.latency * fps)
+        self._fps = fps
         self._rate = 1.0 / max(2.0, _TYPICAL_RUN * fps)
-        self._rng = np.random.default_rng(oracle.seed)
+        # Apart, so that latencies change no error.
+        self._rng, self._latencies = (
+            np.random.default_rng(oracle.seed),
+            np.random.default_rng([oracle.seed, 1]),
+        )
         self._open: list[_Open] = []
         self._boundaries: list[int] = []
         self.questions = 0
@@ -116,7 +124,7 @@ class Interview:
         replies = []
         while True:
             if entry.asked is None:
-                entry.asked, entry.due = entry.inquiry.question(), frame + self._wait
+                entry.asked, entry.due = entry.inquiry.question(), frame + self._wait()
                 if entry.asked is None:
                     self._finish(entry)
                     break
@@ -133,6 +141,12 @@ class Interview:
             replies.append(reply)
             entry.asked = None
         return replies
+
+    def _wait(self) -> int:
+        """Frames until the next answer."""
+        oracle = self._oracle
+        slowest = max(oracle.slowest, oracle.latency)
+        return round(float(self._latencies.uniform(oracle.latency, slowest)) * self._fps)
 
     def _finish(self, entry: _Open) -> None:
         self._open.remove(entry)

@@ -26,6 +26,7 @@ from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
 
 TVSH, ALL, FLOOR = "tvsh", "all", "equal-pieces"
 METHODS = (TVSH, *BASELINES)
+_SIMULATED = "simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]]"
 # The numbers of a row and the heads of their columns.
 _HEADS = {
     "acc": "ACC",
@@ -51,10 +52,11 @@ class BenchmarkConfig:
     ----------
     mode : "batch" (every frame known at once) or "stream" (one frame at a time).
     clusters : "known" (the number of motions is given) or "unknown".
-    links : "none", "kinematic" or "simulated:EVERY,ERR[,LATENCY_S]".
+    links : "none", "kinematic" or "simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]]".
     method : one of METHODS, or "all".
     features : of skeletons: "skeleton", or "concepts" for the encoded motion of a concept model.
     weights : folder of that model; "" for the one that comes with the package.
+    lag : seconds after which a stream's labels are final, and with it how long answers count; 0: as usual.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class BenchmarkConfig:
     method: str = TVSH
     features: str = "skeleton"
     weights: str = ""
+    lag: float = 0.0
 
     def __post_init__(self) -> None:
         for name, choices in (
@@ -79,9 +82,18 @@ class BenchmarkConfig:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         if self.links not in ("none", "kinematic"):
             self.oracle()
+        self.segmenter()
         reason = unfit(self.method, self.mode, self.clusters) if self.method in BASELINES else ""
         if reason and self.method != FLOOR:
             raise ValueError(reason)
+
+    def segmenter(self) -> SegmenterConfig:
+        """The numbers of the streaming segmenter."""
+        usual = SegmenterConfig(jumps=self.links != "none")
+        if not self.lag:
+            return usual
+        # What is left between an answer's last moment and finality stays.
+        return replace(usual, lag=self.lag, deadline=max(self.lag - (usual.lag - usual.deadline), 0.0))
 
     def oracle(self) -> SimulatedOracle | None:
         """The simulated oracle that ``links`` asks for, or None."""
@@ -89,19 +101,17 @@ class BenchmarkConfig:
         if kind != "simulated":
             if self.links in ("none", "kinematic"):
                 return None
-            raise ValueError(
-                f"links must be none, kinematic or simulated:EVERY,ERR[,LATENCY_S], not {self.links!r}"
-            )
+            raise ValueError(f"links must be none, kinematic or {_SIMULATED}, not {self.links!r}")
         parts = numbers.split(",")
         try:
-            every, error, latency = int(parts[0]), float(parts[1]), float(parts[2]) if parts[2:] else 0.0
+            every, error = int(parts[0]), float(parts[1])
+            quick, _, slow = parts[2].partition("-") if parts[2:] else ("0", "", "")
+            latency, slowest = float(quick), float(slow or 0.0)
         except (ValueError, IndexError):
-            raise ValueError(
-                f"simulated answers are written simulated:EVERY,ERR[,LATENCY_S], not {self.links!r}"
-            ) from None
+            raise ValueError(f"simulated answers are written {_SIMULATED}, not {self.links!r}") from None
         if len(parts) > 3:
             raise ValueError(f"simulated answers have at most three numbers, not {self.links!r}")
-        return SimulatedOracle(every, error, latency)
+        return SimulatedOracle(every, error, latency, slowest)
 
 
 @dataclass(slots=True)
@@ -159,7 +169,7 @@ def run_one(recording: Recording, method: str, config: BenchmarkConfig) -> Found
                 interview.step(frame)
             links, questions = interview.links(), interview.questions
         return replace(segmenters.batch(recording, given, links), questions=questions)
-    settings = SegmenterConfig(jumps=config.links != "none")
+    settings = config.segmenter()
     segmenter = StreamingSegmenter(recording.data.shape[1], settings, stray=recording.stray)
     asked = None if oracle is None else Interview(recording.truth, recording.fps, oracle)
     return segmenters.stream(recording, segmenter, asked)
