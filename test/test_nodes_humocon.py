@@ -163,6 +163,8 @@ def test_events_carry_the_tokens_of_their_segments(graph, weights):
         wanted += transcriber.update(item)
     wanted += transcriber.close()
     final = [event for event in map(from_message, events) if event.final]
-    assert final == [event for event in wanted if event.final]
+    # What segments are called, and with how many revisions, is the oracle's matter.
+    said = [(event.start, event.end, event.concept_tokens) for event in final]
+    assert said == [(event.start, event.end, event.concept_tokens) for event in wanted if event.final]
     assert sum(len(event.concept_tokens) for event in final) > 0.8 * len(core)
     assert final[0].end - final[0].start > SECOND
