@@ -124,6 +124,13 @@ def segment_array(
     )
 
 
+def grounded_span(text: str, start: int, end: int, score: float, types: Mapping[str, Any]) -> Any:
+    """The GroundedSpan of one sub-action; times are nanoseconds."""
+    return types["motion_seg_ros/msg/GroundedSpan"](
+        text=text, start=ns_to_time(start, types), end=ns_to_time(end, types), score=score
+    )
+
+
 def ns_to_time(stamp: int, types: Mapping[str, Any]) -> Any:
     """A builtin_interfaces/Time of integer nanoseconds."""
     sec, nanosec = divmod(stamp, _SECOND)

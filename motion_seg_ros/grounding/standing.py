@@ -92,6 +92,7 @@ class StandingQuery:
         """Forget the motion; what was told and is not final stays so."""
         self._history = MotionHistory(self.config.window)
         self._next = -1
+        self._sighted = False
         self._times = np.zeros(0, np.int64)
         self._theta = np.zeros((len(self._actions) + 1, 0))
         self._open: dict[int, Sighting] = {}
@@ -109,6 +110,11 @@ class StandingQuery:
         self._next = stamp + round(self.config.hop * 1e9)
         return told + self._look(stamp)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is open and nobody was seen within the window."""
+        return not self._open and not self._sighted
+
     def close(self) -> list[Sighting]:
         """End what is open, at the last frame seen, and forget the motion."""
         told = [
@@ -121,6 +127,7 @@ class StandingQuery:
     def _look(self, stamp: int) -> list[Sighting]:
         oldest = stamp - round(self.config.window * 1e9)
         features = self._grounder.encode(*self._history.between(-(-oldest // _GRID) * _GRID, stamp))
+        self._sighted = features is not None
         if features is None:
             return [told for row in range(len(self._actions)) for told in self._compare(row, [], stamp)]
         masks = self._follow(features)

@@ -1,0 +1,381 @@
+"""grounding_node: answers when something was done, and tells when it is done."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.duration import Duration
+
+from motion_seg_ros.action import GroundMotion
+from motion_seg_ros.msg import SegmentEvent, SkeletonArray
+from motion_seg_ros.srv import WatchMotion
+
+from ..bags.conversion import from_message, grounded_span, time_to_ns, to_message
+from ..grounding.grounder import Grounder, Grounding, GroundingConfig, OutOfTime
+from ..grounding.loading import load_grounder
+from ..grounding.memory import MotionMemory, Snapshot
+from ..grounding.partition import partition
+from ..grounding.standing import Sighting, StandingConfig, StandingQuery
+from ..settings import check, setting
+from ..skeleton.joint_sets import to_smpl22
+from ..tvsh.events import EventType
+from ..tvsh.events import SegmentEvent as Event
+from .diagnostics import OK, WARN
+from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .runtime import run
+from .worker import LatestWins
+
+STALE_S = 2.0
+ACKNOWLEDGE = Duration(seconds=0.5)
+NOBODY = np.full((22, 3), np.nan)
+# Frames that wait for standing queries; older ones are dropped and counted.
+WAITING = 300
+
+
+@dataclass(frozen=True)
+class GroundingSettings:
+    """Parameters of the node around the grounder."""
+
+    weights: str = setting("", "Folder of an exported motion-text encoder; empty = the one shipped.")
+    history: float = setting(60.0, "Seconds of everybody's motion that are remembered.", low=2.0, high=3600.0)
+    deadline: float = setting(5.0, "Seconds within which a goal is answered.", low=0.05, high=600.0)
+    most_goals: int = setting(32, "Goals that may wait; more are rejected.", low=1, high=1000)
+    most_queries: int = setting(16, "Standing queries at a time; more are refused.", low=1, high=1000)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+class Cancelled(Exception):
+    """Ends a grounding whose goal was cancelled, or whose node goes down."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One standing query: its text, whom it is about ("" = everybody), and a follower for each track."""
+
+    text: str
+    track_id: str
+    followers: dict[str, StandingQuery]
+
+
+class GroundingNode(ManagedNode):
+    """Remembers everybody's motion, grounds sentences in it, and watches for what it is told to.
+
+    Goals are worked on one after another in a thread, standing queries in another one. A goal is about the
+    motion that was remembered when it was accepted, so that the same goal has the same answer.
+
+    Parameters
+    ----------
+    grounder : used instead of weights from a folder.
+    """
+
+    SETTINGS = (GroundingSettings, GroundingConfig, StandingConfig)
+
+    def __init__(self, grounder: Grounder | None = None, **kwargs: Any) -> None:
+        super().__init__("grounding_node", **kwargs)
+        self._given = grounder
+        self._grounder: Grounder | None = None
+        self._action: ActionServer | None = None
+        self._service: Any = None
+        self._lock = threading.Lock()  # of the standing queries
+        self._watches: dict[int, Watch] = {}
+
+    def configure(self) -> None:
+        self._node_settings = self.settings(GroundingSettings)
+        config = self.settings(GroundingConfig)
+        if self._given is None:
+            weights = self._node_settings.weights
+            self._grounder = load_grounder(Path(weights) if weights else None, config)
+        else:
+            self._grounder = Grounder(self._given.motion_text, self._given.calibration, config)
+        self.monitor.facts["encoder"] = self._grounder.motion_text.name
+        self._memory = MotionMemory(self._node_settings.history)
+        self._watch_ids, self._sighting_ids = itertools.count(1), itertools.count(1)
+        self._waiting_goals = 0
+        self._events = self.create_lifecycle_publisher(
+            SegmentEvent, "grounded_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+        self._stopping = threading.Event()
+        self._goals = ThreadPoolExecutor(1, thread_name_prefix="goals")
+        self._action = ActionServer(
+            self,
+            GroundMotion,
+            "ground_motion",
+            execute_callback=self._finish,
+            goal_callback=self._consider,
+            handle_accepted_callback=self._accept,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+        self._service = self.create_service(WatchMotion, "watch_motion", self._change_watch)
+
+    def activate(self) -> None:
+        self._stopping.clear()
+        self._watcher = LatestWins(
+            self._watch, WAITING, lambda: self.monitor.count("frames not watched"), "watcher"
+        )
+        self._skeletons = self.create_subscription(
+            SkeletonArray, "skeletons", self._take, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+        self._boundaries = self.create_subscription(
+            SegmentEvent, "segment_events", self._cut, EVENTS_QOS, qos_overriding_options=OVERRIDABLE
+        )
+
+    def deactivate(self) -> None:
+        self._stopping.set()
+        self.destroy_subscription(self._skeletons)
+        self.destroy_subscription(self._boundaries)
+        self._watcher.close()
+        with self._lock:
+            for watch in self._watches.values():
+                self._end(watch)
+        self._events.wait_for_all_acked(timeout=ACKNOWLEDGE)
+
+    def cleanup(self) -> None:
+        if self._action is not None:
+            self._stopping.set()
+            self._goals.shutdown(cancel_futures=True)
+            self._action.destroy()
+            self.destroy_service(self._service)
+            self._action = None
+        self._watches = {}
+        self._grounder = None
+
+    @property
+    def drained(self) -> bool:
+        return self._action is None or not self._waiting_goals
+
+    @property
+    def fed(self) -> bool:
+        return self.count_publishers("skeletons") > 0
+
+    def condition(self) -> tuple[bytes, str]:
+        self.monitor.facts |= {
+            "tracks remembered": str(len(self._memory)),
+            "goals waiting": str(self._waiting_goals),
+            "standing queries": str(len(self._watches)),
+        }
+        age = self.monitor.age()
+        if age is None or age > STALE_S:
+            return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
+        return OK, "active"
+
+    # -- motion ---------------------------------------------------------------------------------------
+
+    def _take(self, message: SkeletonArray) -> None:
+        self.monitor.arrived()
+        try:
+            with self.monitor.timed("convert"):
+                frame = from_message(message)
+                people = {}
+                for person in frame.skeletons:
+                    joints, trust = to_smpl22(person.joints, person.confidence, person.joint_set)
+                    people[person.track_id] = np.where(trust[:, None] > 0, joints, np.nan)
+        except ValueError as error:
+            self.monitor.count("frames refused")
+            self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
+            return
+        if not self._memory.add(frame.stamp, people):
+            self.get_logger().warning("stamps went back: everybody's motion begins anew")
+        if self._watches:
+            self._watcher.put((frame.stamp, frame.frame_id, people))
+
+    def _cut(self, message: SegmentEvent) -> None:
+        event = from_message(message)
+        link = 1.0 if event.withdrawn else 1.0 - event.boundary_confidence
+        self._memory.cut(event.track_id, event.segment_id, event.start, link)
+
+    # -- goals ----------------------------------------------------------------------------------------
+
+    def _consider(self, goal: GroundMotion.Goal) -> GoalResponse:
+        if self._stopping.is_set() or self._state != "active":
+            return GoalResponse.REJECT
+        if self._waiting_goals >= self._node_settings.most_goals:
+            self.monitor.count("goals rejected")
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _accept(self, handle: ServerGoalHandle) -> None:
+        goal = handle.request
+        start, end = time_to_ns(goal.start), time_to_ns(goal.end)
+        motions = self._memory.snapshot(goal.track_id, start, end or 2**63 - 1)
+        self._waiting_goals += 1
+        self.monitor.count("goals")
+        due = time.monotonic() + self._node_settings.deadline
+        self._goals.submit(self._ground, handle, motions, due)
+
+    def _ground(self, handle: ServerGoalHandle, motions: dict[str, Snapshot], due: float) -> None:
+        """In the thread of goals: find the answer, then let the executor hand it over."""
+        problem, cancelled = "", False
+        answers: dict[str, Grounding] = {}
+        told = ("", -1.0)
+
+        def proceed(track: int, stage: str, progress: float) -> None:
+            nonlocal told
+            if self._stopping.is_set() or handle.is_cancel_requested:
+                raise Cancelled
+            if stage != "score" and time.monotonic() > due:
+                raise OutOfTime
+            whole = (track + progress) / max(1, len(motions))
+            if stage != told[0] or whole - told[1] >= 0.1:
+                told = (stage, whole)
+                handle.publish_feedback(GroundMotion.Feedback(stage=stage, progress=min(whole, 1.0)))
+
+        try:
+            with self.monitor.timed("ground"):
+                text = handle.request.text
+                if not motions:
+                    empty = Snapshot(np.zeros(0, np.int64), np.zeros((0, 22, 3), np.float32), ())
+                    motions = {handle.request.track_id: empty}
+                for number, (track, motion) in enumerate(motions.items()):
+                    answers[track] = self._grounder.ground(
+                        text, motion.stamps, motion.joints, motion.cuts, partial(proceed, number)
+                    )
+        except Cancelled:
+            cancelled = True
+        except OutOfTime:
+            problem = f"the deadline of {self._node_settings.deadline:g} s passed before there was an answer"
+        except Exception as error:  # a thread that dies silently would leave the goal open for ever
+            problem = f"grounding failed: {error!r}"
+            self.get_logger().error(problem)
+        handle.execute(partial(self._finish, answers=answers, problem=problem, cancelled=cancelled))
+
+    def _finish(
+        self,
+        handle: ServerGoalHandle,
+        answers: dict[str, Grounding],
+        problem: str,
+        cancelled: bool,
+    ) -> GroundMotion.Result:
+        """In the executor: the goal's last state and its result."""
+        self._waiting_goals -= 1
+        if cancelled and handle.is_cancel_requested:
+            handle.canceled()
+            self.monitor.count("goals cancelled")
+            return GroundMotion.Result(trace=json.dumps({"problem": "cancelled"}))
+        if cancelled or problem:
+            handle.abort()
+            self.monitor.count("goals aborted")
+            return GroundMotion.Result(trace=json.dumps({"problem": problem or "the node goes down"}))
+        # The person who did most of it; of equals the one whose name comes first.
+        best = max(
+            sorted(answers),
+            key=lambda track: (
+                len(answers[track].spans),
+                sum(item.score for item in answers[track].candidates),
+            ),
+        )
+        handle.succeed()
+        traces = {track: answer.trace() for track, answer in answers.items()}
+        return GroundMotion.Result(
+            spans=[
+                grounded_span(item.action, item.start, item.end, item.score, TYPES)
+                for item in answers[best].spans
+            ],
+            trace=json.dumps({"track_id": best, "tracks": traces}, ensure_ascii=False),
+        )
+
+    # -- standing queries -----------------------------------------------------------------------------
+
+    def _change_watch(
+        self, request: WatchMotion.Request, response: WatchMotion.Response
+    ) -> WatchMotion.Response:
+        with self._lock:
+            response.ok, response.id, response.message = (
+                self._begin_watch(request) if request.enable else self._end_watch(request)
+            )
+        return response
+
+    def _begin_watch(self, request: WatchMotion.Request) -> tuple[bool, int, str]:
+        division = partition(request.text)
+        if not division.actions:
+            return False, 0, "; ".join(division.notes)
+        for number, watch in self._watches.items():
+            if (watch.text, watch.track_id) == (request.text, request.track_id):
+                return True, number, "this is watched for already"
+        if len(self._watches) >= self._node_settings.most_queries:
+            return False, 0, f"{len(self._watches)} standing queries are the most at a time"
+        number = next(self._watch_ids)
+        self._watches[number] = Watch(request.text, request.track_id, {})
+        return True, number, "watching for: " + "; ".join(dict.fromkeys(division.actions))
+
+    def _end_watch(self, request: WatchMotion.Request) -> tuple[bool, int, str]:
+        for number, watch in self._watches.items():
+            if request.id in (number, 0) and (
+                request.id or (watch.text, watch.track_id) == (request.text, request.track_id)
+            ):
+                self._end(self._watches.pop(number))
+                return True, number, "no longer watched for"
+        return False, 0, "there is no such standing query"
+
+    def _watch(self, item: tuple[int, str, dict[str, np.ndarray]]) -> None:
+        """In the watcher's thread: one frame for every standing query."""
+        stamp, frame_id, people = item
+        self._frame_id = frame_id
+        with self._lock, self.monitor.timed("watch"):
+            for watch in self._watches.values():
+                for track, joints in people.items():
+                    if watch.track_id not in ("", track):
+                        continue
+                    if track not in watch.followers:
+                        watch.followers[track] = StandingQuery(
+                            self._grounder,
+                            partition(watch.text),
+                            self.settings(StandingConfig),
+                            self._sighting_ids,
+                        )
+                    self._tell(track, watch.followers[track].update(stamp, joints))
+                for track in [name for name in watch.followers if name not in people]:
+                    follower = watch.followers[track]
+                    self._tell(track, follower.update(stamp, NOBODY))
+                    if follower.empty:
+                        del watch.followers[track]
+
+    def _end(self, watch: Watch) -> None:
+        for track, follower in watch.followers.items():
+            self._tell(track, follower.close())
+        watch.followers.clear()
+
+    def _tell(self, track: str, sightings: list[Sighting]) -> None:
+        for sighting in sightings:
+            self._events.publish(to_message(_event(sighting, track, self._frame_id), TYPES))
+            self.monitor.count("events published")
+
+
+def _event(sighting: Sighting, track: str, frame_id: str) -> Event:
+    kind = EventType.STARTED if sighting.revision == 0 else EventType.UPDATED
+    return Event(
+        stamp=sighting.stamp,
+        frame_id=frame_id,
+        track_id=track,
+        segment_id=sighting.sighting_id,
+        revision=sighting.revision,
+        type=EventType.ENDED if sighting.final else kind,
+        final=sighting.final,
+        motion_id=-1,
+        start=sighting.start,
+        end=sighting.end,
+        confidence=sighting.score,
+        boundary_confidence=sighting.score,
+        label=sighting.action,
+        label_source="grounding",
+    )
+
+
+def main() -> int:
+    return run(lambda: [GroundingNode()])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
