@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from browser import Page
 from concept_model import write_model, write_sums
 from motion import REST
 
@@ -200,3 +204,70 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert main(["concepts", "show", "--weights", str(tmp_path), "--out", str(out)]) == 2
     assert capsys.readouterr().err.startswith("motion-seg: ")
+
+
+# ---- In the browser --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(browser: Any, tmp_path: Path) -> Iterator[Page]:
+    """A codebook of four concepts and a clip in which three of them are used, opened in the browser."""
+    label = "a motion whose name is far too long for the screen of a telephone " * 2
+    clip = spoken([0, 1, 1, 2], label=label)
+    still = book()
+    decoded = still.decoded.copy()
+    decoded[:, :, SMPL22.index("left_wrist"), 2] += 0.02 * np.arange(FRAMES)[:, None]
+    moving = replace(still, decoded=decoded)
+    write_concept_page(tmp_path / "page.html", ConceptPage("title", "source", moving, [clip]))
+    page = Page(browser, tmp_path / "page.html")
+    yield page
+    assert page.requests() == []
+    assert browser.get_log("browser") == []
+
+
+def test_a_click_on_a_card_shows_its_concept_moving(shown: Page) -> None:
+    shown.click("#cards button:nth-child(2)")
+    assert shown.find("#concept-name").text == "Concept 1"
+    assert [card.get_attribute("aria-pressed") for card in shown.all("#cards button")].count("true") == 1
+    before = shown.picture("#decoded")
+    shown.until(lambda: shown.picture("#decoded") != before)
+
+
+def test_pause_stops_every_motion(shown: Page) -> None:
+    shown.click("#play")
+    before = [shown.picture("#decoded"), shown.picture("#cards button canvas")]
+    time.sleep(0.3)
+    assert [shown.picture("#decoded"), shown.picture("#cards button canvas")] == before
+
+
+def test_keys_move_between_concepts(shown: Page) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    shown.click("#cards button:nth-child(1)")
+    shown.key(Keys.ARROW_RIGHT, Keys.ENTER)
+    assert shown.find("#concept-name").text == "Concept 1"
+    shown.click("#previous")
+    assert shown.find("#concept-name").text == "Concept 0"
+
+
+@pytest.mark.parametrize("width", [1280, 700, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_and_follows_the_scheme(shown: Page, width: int, scheme: str) -> None:
+    shown.resize(width, 844, scheme)
+    shown.settle()
+    assert shown.js("document.documentElement.scrollWidth") <= width
+    red, green, blue = map(
+        int, re.findall(r"\d+", shown.js("getComputedStyle(document.body).backgroundColor"))[:3]
+    )
+    assert (red + green + blue > 600) == (scheme == "light")
+
+
+def test_the_chosen_concept_does_not_cover_the_notes(shown: Page) -> None:
+    shown.session.execute_script("scrollTo(0, 1e6)")
+    shown.settle()
+    overlap = """(() => {
+      const a = document.querySelector("#concept").getBoundingClientRect();
+      const b = document.querySelector("footer").getBoundingClientRect();
+      return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    })()"""
+    assert not shown.js(overlap)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -15,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from browser import Page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -304,78 +304,8 @@ def test_equal_recordings_give_equal_pages_in_whatever_order_they_come(tmp_path:
 # ---- In the browser --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no Chromium with its chromedriver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    flags = (
-        "headless=new no-sandbox disable-gpu disable-quic no-first-run disable-background-networking "
-        "disable-component-update disable-sync window-size=1280,900"
-    )
-    for flag in flags.split():
-        options.add_argument(f"--{flag}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    session = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield session
-    session.quit()
-
-
-class Page:
+class ReportPage(Page):
     """A report opened in the browser."""
-
-    def __init__(self, session: Any, path: Path) -> None:
-        from selenium.webdriver import ActionChains
-
-        self.session = session
-        self.actions = lambda: ActionChains(session, duration=20)
-        self.resize(1280, 900)
-        for log in ("browser", "performance"):
-            session.get_log(log)
-        session.get(path.as_uri())
-        self.settle()
-
-    def js(self, script: str) -> Any:
-        return self.session.execute_script(f"return ({script})")
-
-    def settle(self) -> None:
-        """Wait until what was asked for is painted."""
-        self.session.execute_async_script(
-            "const [done] = arguments, next = requestAnimationFrame; next(() => next(() => setTimeout(done)))"
-        )
-
-    def resize(self, width: int, height: int, scheme: str = "light") -> None:
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.session.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.session.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for what takes time of the clock; fails after five seconds."""
-        for _ in range(100):
-            if condition():
-                return
-            time.sleep(0.05)
-        pytest.fail("the page did not do it")
-
-    def find(self, selector: str) -> Any:
-        return self.session.find_element("css selector", selector)
-
-    def all(self, selector: str) -> list[Any]:
-        return self.session.find_elements("css selector", selector)
-
-    def click(self, selector: str) -> None:
-        self.find(selector).click()
-        self.settle()
-
-    def key(self, *keys: str) -> None:
-        self.actions().send_keys(*keys).perform()
-        self.settle()
 
     def click_timeline(self, t: float, track: int) -> None:
         x, y = self.place(t, track)
@@ -392,18 +322,6 @@ class Page:
         x, y = self.js(f"[toX({t}), AXIS + truthHeight + {track} * ROW + STEM + 4 + BAR / 2]")
         return round(x), round(y)
 
-    def pixel(self, canvas: str, x: float, y: float) -> tuple[int, ...]:
-        # Read from a copy: reading a canvas itself makes the browser warn on its console.
-        script = """
-            const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-            copy.drawImage(document.querySelector(arguments[0]), -arguments[1], -arguments[2]);
-            return Array.from(copy.getImageData(0, 0, 1, 1).data);
-        """
-        return tuple(self.session.execute_script(script, canvas, x, y))
-
-    def picture(self, canvas: str = "#scene") -> str:
-        return str(self.js(f"document.querySelector('{canvas}').toDataURL()"))
-
     def move_to(self, t: float) -> None:
         self.session.execute_script(f"moveTo({t})")
         self.settle()
@@ -417,20 +335,15 @@ class Page:
         (row,) = self.all("tr[aria-current]")
         return str(row.text)
 
-    def requests(self) -> list[str]:
-        messages = [json.loads(line["message"])["message"] for line in self.session.get_log("performance")]
-        sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        return [url for url in sent if not url.startswith(("file:", "data:"))]
-
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., ReportPage]]:
     """Opens a report; afterwards there must be nothing on the console and nothing asked of a network."""
     pages = []
 
-    def opened(report: Report) -> Page:
+    def opened(report: Report) -> ReportPage:
         write_report(tmp_path / "report.html", report)
-        pages.append(Page(browser, tmp_path / "report.html"))
+        pages.append(ReportPage(browser, tmp_path / "report.html"))
         return pages[-1]
 
     yield opened
@@ -438,7 +351,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     assert browser.get_log("browser") == []
 
 
-def test_a_click_on_a_bar_moves_the_cursor_and_marks_the_row(show: Callable[..., Page]) -> None:
+def test_a_click_on_a_bar_moves_the_cursor_and_marks_the_row(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     page.click_timeline(7.0, track=0)
     assert page.time == pytest.approx(7.0, abs=0.02)
@@ -449,7 +362,7 @@ def test_a_click_on_a_bar_moves_the_cursor_and_marks_the_row(show: Callable[...,
     assert page.selected.startswith("2.00")
 
 
-def test_a_click_on_a_row_moves_the_cursor_and_marks_the_bar(show: Callable[..., Page]) -> None:
+def test_a_click_on_a_row_moves_the_cursor_and_marks_the_bar(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     before = page.picture("#timeline")
     row = next(row for row in page.all("tr.segment") if "jump" in row.text)
@@ -461,7 +374,7 @@ def test_a_click_on_a_row_moves_the_cursor_and_marks_the_bar(show: Callable[...,
     assert page.picture("#timeline") != before
 
 
-def test_the_latest_revision_is_shown_and_its_history_unfolds(show: Callable[..., Page]) -> None:
+def test_the_latest_revision_is_shown_and_its_history_unfolds(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     row = page.find("tr.segment")
     assert [cell.text for cell in row.find_elements("css selector", "td")][:4] == [
@@ -482,7 +395,7 @@ def test_the_latest_revision_is_shown_and_its_history_unfolds(show: Callable[...
     assert page.all("tr.history") == []
 
 
-def test_play_moves_the_skeleton_and_pause_stops_it(show: Callable[..., Page]) -> None:
+def test_play_moves_the_skeleton_and_pause_stops_it(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     still = page.picture()
     page.click("#play")
@@ -496,7 +409,7 @@ def test_play_moves_the_skeleton_and_pause_stops_it(show: Callable[..., Page]) -
     assert (page.time, page.picture()) == (stopped, still)
 
 
-def test_play_ends_with_the_recording(show: Callable[..., Page]) -> None:
+def test_play_ends_with_the_recording(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     page.move_to(9.9)
     page.click("#play")
@@ -504,7 +417,7 @@ def test_play_ends_with_the_recording(show: Callable[..., Page]) -> None:
     assert page.time == pytest.approx(299 / 30, abs=0.01)
 
 
-def test_the_same_motion_has_the_same_colour_in_every_track(show: Callable[..., Page]) -> None:
+def test_the_same_motion_has_the_same_colour_in_every_track(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
 
     def colour(t: float, track: int) -> tuple[int, ...]:
@@ -517,7 +430,7 @@ def test_the_same_motion_has_the_same_colour_in_every_track(show: Callable[..., 
     assert len({waving, colour(7.0, 0), colour(3.0, 0)}) == 3
 
 
-def test_a_boundary_is_as_tall_as_it_is_sure(show: Callable[..., Page]) -> None:
+def test_a_boundary_is_as_tall_as_it_is_sure(show: Callable[..., ReportPage]) -> None:
     events = [event(k, 0, 1.0 + k, 2.0 + k, boundary_confidence=b) for k, b in enumerate((0.2, 0.5, 1.0))]
     page = show(sample(events=events))
 
@@ -530,7 +443,7 @@ def test_a_boundary_is_as_tall_as_it_is_sure(show: Callable[..., Page]) -> None:
     assert [height(t) for t in (1.0, 2.0, 3.0)] == [2, 5, 10]
 
 
-def test_filters_leave_one_motion_or_one_track(show: Callable[..., Page]) -> None:
+def test_filters_leave_one_motion_or_one_track(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     assert page.find("#count").text == "5"
     page.click("#motions button[data-motion='0']")
@@ -545,7 +458,7 @@ def test_filters_leave_one_motion_or_one_track(show: Callable[..., Page]) -> Non
     assert "jump" in page.selected
 
 
-def test_the_keyboard_does_what_the_pointer_does(show: Callable[..., Page]) -> None:
+def test_the_keyboard_does_what_the_pointer_does(show: Callable[..., ReportPage]) -> None:
     from selenium.webdriver.common.keys import Keys
 
     page = show(sample())
@@ -571,7 +484,7 @@ def test_the_keyboard_does_what_the_pointer_does(show: Callable[..., Page]) -> N
     assert page.js("state.to - state.from") == pytest.approx(299 / 60, abs=0.01)
 
 
-def test_every_control_can_be_reached_and_has_a_name(show: Callable[..., Page]) -> None:
+def test_every_control_can_be_reached_and_has_a_name(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     nameless = [
         node.get_attribute("outerHTML")
@@ -582,7 +495,7 @@ def test_every_control_can_be_reached_and_has_a_name(show: Callable[..., Page]) 
     assert page.all("[tabindex]:not([tabindex='0']):not(#table-box)") == []
 
 
-def test_the_wheel_zooms_about_the_pointer_and_the_buttons_back_out(show: Callable[..., Page]) -> None:
+def test_the_wheel_zooms_about_the_pointer_and_the_buttons_back_out(show: Callable[..., ReportPage]) -> None:
     from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 
     page = show(sample())
@@ -600,7 +513,7 @@ def test_the_wheel_zooms_about_the_pointer_and_the_buttons_back_out(show: Callab
     assert page.js("[state.from, state.to]") == pytest.approx([0, 299 / 30])
 
 
-def test_the_scene_turns(show: Callable[..., Page]) -> None:
+def test_the_scene_turns(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     front = page.picture()
     page.click("[data-view='side']")
@@ -613,7 +526,7 @@ def test_the_scene_turns(show: Callable[..., Page]) -> None:
     assert page.picture() == front
 
 
-def test_only_those_who_are_seen_are_drawn(show: Callable[..., Page]) -> None:
+def test_only_those_who_are_seen_are_drawn(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     people = []
     for t in (1.0, 3.0, 4.5, 9.8):
@@ -625,7 +538,7 @@ def test_only_those_who_are_seen_are_drawn(show: Callable[..., Page]) -> None:
 
 
 def test_thinned_skeletons_are_drawn_between_their_frames(
-    show: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+    show: Callable[..., ReportPage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "POSE_BYTES", 8000)
     page = show(sample())
@@ -636,7 +549,7 @@ def test_thinned_skeletons_are_drawn_between_their_frames(
     assert page.js("poseAt(data.streams[0], 4.2)") is None
 
 
-def test_people_who_share_an_origin_stand_side_by_side(show: Callable[..., Page]) -> None:
+def test_people_who_share_an_origin_stand_side_by_side(show: Callable[..., ReportPage]) -> None:
     pair = person(0.0, "1"), person(0.0, "2")
     lowered = [
         Skeleton(s.track_id, s.joint_set, s.joints - [0, 0, 1], s.confidence, s.image_xy) for s in pair
@@ -647,7 +560,9 @@ def test_people_who_share_an_origin_stand_side_by_side(show: Callable[..., Page]
     assert "side by side" in page.find("#notes").text
 
 
-def test_the_image_is_the_nearest_earlier_one_with_the_skeleton_on_it(show: Callable[..., Page]) -> None:
+def test_the_image_is_the_nearest_earlier_with_the_skeleton_on_it(
+    show: Callable[..., ReportPage],
+) -> None:
     thumbnails = [(second(0.0), jpeg(0, 0, 200)), (second(5.0), jpeg(200, 0, 0))]
     page = show(sample(thumbnails=thumbnails, image_size=(160, 120)))
     for t, colour in ((4.9, [200, 0, 0]), (5.1, [0, 0, 200])):
@@ -658,7 +573,7 @@ def test_the_image_is_the_nearest_earlier_one_with_the_skeleton_on_it(show: Call
     assert page.picture("#image") != drawn
 
 
-def test_the_theme_follows_the_system_and_the_button(show: Callable[..., Page]) -> None:
+def test_the_theme_follows_the_system_and_the_button(show: Callable[..., ReportPage]) -> None:
     page = show(sample())
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.js(background)
@@ -676,7 +591,7 @@ def test_the_theme_follows_the_system_and_the_button(show: Callable[..., Page]) 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_what_is_behind_them(show: Callable[..., Page], scheme: str) -> None:
+def test_words_stand_out_from_what_is_behind_them(show: Callable[..., ReportPage], scheme: str) -> None:
     page = show(sample())
     page.resize(1280, 900, scheme)
     page.settle()
@@ -702,14 +617,14 @@ def test_words_stand_out_from_what_is_behind_them(show: Callable[..., Page], sch
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(show: Callable[..., Page], width: int) -> None:
+def test_nothing_is_wider_than_the_screen(show: Callable[..., ReportPage], width: int) -> None:
     page = show(sample(thumbnails=[(second(0.0), jpeg(0, 0, 0))], image_size=(160, 120), source="x" * 500))
     page.resize(width, 800)
     page.settle()
     assert page.js("document.documentElement.scrollWidth") <= width
 
 
-def test_hostile_strings_are_shown_as_they_are(show: Callable[..., Page]) -> None:
+def test_hostile_strings_are_shown_as_they_are(show: Callable[..., ReportPage]) -> None:
     page = show(hostile())
     assert page.js("window.hacked") is None
     assert page.js("document.scripts.length") == 2
@@ -721,14 +636,14 @@ def test_hostile_strings_are_shown_as_they_are(show: Callable[..., Page]) -> Non
     assert page.js("document.documentElement.scrollWidth") <= 390
 
 
-def test_an_empty_report_says_so(show: Callable[..., Page]) -> None:
+def test_an_empty_report_says_so(show: Callable[..., ReportPage]) -> None:
     page = show(Report("Empty", "nothing"))
     assert "no events and no frames" in page.find("#empty").text
     assert not page.find("#main").is_displayed()
 
 
 @pytest.mark.parametrize("kept", ["frames", "events", "thumbnails", "labels"])
-def test_each_part_may_stand_alone(show: Callable[..., Page], kept: str) -> None:
+def test_each_part_may_stand_alone(show: Callable[..., ReportPage], kept: str) -> None:
     nothing: dict[str, Any] = {"frames": (), "events": (), "labels": (), "facts": {}}
     if kept == "thumbnails":
         changes = nothing | {"thumbnails": [(second(0.0), jpeg(0, 0, 0)), (second(1.0), jpeg(9, 9, 9))]}
@@ -741,7 +656,7 @@ def test_each_part_may_stand_alone(show: Callable[..., Page], kept: str) -> None
     page.until(lambda: page.time > 0.5)
 
 
-def test_an_hour_stays_smooth(show: Callable[..., Page]) -> None:
+def test_an_hour_stays_smooth(show: Callable[..., ReportPage]) -> None:
     events = [event(k, k % 12, 1.8 * k, 1.8 * k + 1.7, track_id=str(k % 2)) for k in range(2000)]
     frames = [SkeletonFrame(second(k / 5), "map", (person(k / 5, "0"),)) for k in range(5 * 3600)]
     page = show(Report("An hour", "made", frames, events))
