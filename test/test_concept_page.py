@@ -216,7 +216,7 @@ def shown(browser: Any, tmp_path: Path) -> Iterator[Page]:
     clip = spoken([0, 1, 1, 2], label=label)
     still = book()
     decoded = still.decoded.copy()
-    decoded[:, :, SMPL22.index("left_wrist"), 2] += 0.02 * np.arange(FRAMES)[:, None]
+    decoded[:, :, SMPL22.index("left_wrist"), 2] += 0.02 * np.arange(FRAMES)
     moving = replace(still, decoded=decoded)
     write_concept_page(tmp_path / "page.html", ConceptPage("title", "source", moving, [clip]))
     page = Page(browser, tmp_path / "page.html")
