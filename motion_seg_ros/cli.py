@@ -7,11 +7,21 @@ import os
 import sys
 from collections.abc import Sequence
 
-from motion_seg_ros.commands import bag, benchmark, concepts, grounding, oracle, replay, text, tokens
+from motion_seg_ros.commands import (
+    bag,
+    benchmark,
+    concept_training,
+    concepts,
+    grounding,
+    oracle,
+    replay,
+    text,
+    tokens,
+)
 from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED
 
 # In the order of --help.
-_GROUPS = (replay, tokens, concepts, grounding, bag, benchmark, oracle, text)
+_GROUPS = (replay, tokens, concepts, grounding, bag, benchmark, concept_training, oracle, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -32,6 +32,7 @@ class AugmentationConfig:
     speed: float = setting(0.25, "largest change of tempo, as a logarithm", low=0, high=1)
     placement: float = setting(0.02, "deviation of where a skeleton puts each joint (m)", low=0, high=0.2)
     noise: float = setting(0.01, "mean deviation of a joint from frame to frame (m)", low=0, high=0.2)
+    posture: float = setting(0.15, "deviation of how a limb is held (body sizes)", low=0, high=2)
     tilt: float = setting(3.0, "deviation of the vertical (degrees)", low=0, high=45)
     dropout: float = setting(0.15, "share of windows that lack feet, a head or an arm", low=0, high=1)
     standing: float = setting(0.1, "share of windows that stay in their place", low=0, high=1)
@@ -68,10 +69,11 @@ class LossConfig:
     """Weights of the terms; 0 switches one off."""
 
     motion: float = setting(1.0, "reconstruction of motion", low=0, high=100)
+    moment: float = setting(1.0, "part of the former: statistics of the last second", low=0, high=100)
     video: float = setting(1.0, "reconstruction of video", low=0, high=100)
     dis: float = setting(0.1, "codes classify states", low=0, high=100)
     act: float = setting(0.5, "the classifier's gradient tells the velocity", low=0, high=100)
-    align: float = setting(0.1, "video and motion of the same moment agree", low=0, high=100)
+    align: float = setting(0.2, "video and motion of the same moment agree", low=0, high=100)
     commitment: float = setting(0.25, "embeddings stay near their codes", low=0, high=100)
     temperature: float = setting(0.07, "of the alignment", low=0.001, high=10)
     mask_low: float = setting(0.3, "least share of tokens hidden from the decoder", low=0, high=0.95)

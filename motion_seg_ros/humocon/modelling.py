@@ -26,6 +26,10 @@ THUMBNAIL = 16  # of its reconstruction
 FLOW_CELLS = 4  # a side of the grid over which optical flow is averaged
 STATE_TARGETS = POSITIONS.stop + MOTION.stop - MOTION.start
 _KERNEL = 3
+# A concept is about the last second: 32 steps, of which these statistics are asked of each token alone.
+_MOMENT = 32
+_MOMENT_MEAN, _MOMENT_SPREAD, _MOMENT_ROOT = 0.5, 2.0, 4.0
+MOMENT_TARGETS = 2 * POSITIONS.stop + MOTION.stop - MOTION.start - 1
 
 
 class Norm(nn.Module):
@@ -164,7 +168,7 @@ class VideoEncoder(nn.Module):
         """Crops (B, n, 64, 64) in 0..1 to states (B, n, C) and embeddings (B, n, E) of length 1."""
         # A crop beside its change since the one before: a still image does not tell which way it goes.
         before = torch.cat((video[:, :1], video[:, :-1]), dim=1)
-        pairs = torch.stack((video - 0.5, video - before), dim=2)
+        pairs = 4 * torch.stack((video - 0.4, video - before), dim=2)
         x = self.image(pairs.flatten(0, 1)).unflatten(0, video.shape[:2]).transpose(1, 2)
         states = x.transpose(1, 2)
         for block in self.times:
@@ -181,18 +185,19 @@ class Decoder(nn.Module):
         self.hidden = nn.Parameter(torch.zeros(channels))
         self.inner = nn.Linear(embedding, channels)
         self.blocks = nn.ModuleList(_DecoderBlock(channels) for _ in range(3))
-        self.up = nn.Conv1d(channels, ratio * channels // 2, 1)
-        self.smooth = nn.Conv1d(channels // 2, channels // 2, 5, padding=2)
-        self.out = nn.Conv1d(channels // 2, outputs, 1)
+        self.ratio = ratio
+        self.up = nn.Conv1d(channels, channels // 2, 1)
+        self.fine = nn.Conv1d(channels // 2, channels // 2, 5, padding=2)
+        self.out = nn.Conv1d(channels // 2, outputs, 3, padding=1)
 
     def forward(self, codes: Tensor, hide: Tensor) -> Tensor:
         """Decode; ``hide`` (B, n) bool names the tokens that are not to be seen."""
         x = torch.where(hide[..., None], self.hidden, self.inner(codes)).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
-        channels = self.out.in_channels
-        x = self.up(x).unflatten(1, (channels, -1)).permute(0, 1, 3, 2).flatten(2)
-        return self.out(x + self.smooth(functional.silu(x))).transpose(1, 2)
+        # Straight lines between tokens: motion has no steps where tokens meet.
+        x = functional.interpolate(self.up(x), scale_factor=float(self.ratio), mode="linear")
+        return self.out(x + self.fine(functional.silu(x))).transpose(1, 2)
 
 
 class _DecoderBlock(nn.Module):
@@ -227,6 +232,25 @@ class HyperClassifier(nn.Module):
         return functional.cosine_similarity(weights[:, :, -1], functional.silu(turned), dim=2, eps=1e-6) / 0.1
 
 
+class Projection(nn.Module):
+    """Windows of embeddings (B, n, E) to unit vectors (B, P) in which video and motion are compared.
+
+    Centred and scaled over the batch: otherwise both sides first shrink to one point, where nothing is
+    gained by moving.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(config.embedding, 2 * config.projection), nn.SiLU())
+        self.outer = nn.Linear(2 * config.projection, config.projection)
+        self.spread = nn.BatchNorm1d(config.projection, affine=False)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        # Of unit vectors, so that numbers are about 1.
+        x = self.inner(embeddings * embeddings.shape[2] ** 0.5).mean(dim=1)
+        return functional.normalize(self.spread(self.outer(x)), dim=1, eps=1e-6)
+
+
 @dataclass(frozen=True)
 class Encoded:
     """What one of the two encoders says about a batch.
@@ -253,6 +277,11 @@ class ConceptModel(nn.Module):
         self.config = config
         self.motion = MotionEncoder(config)
         self.motion_codes = Quantiser(config.codes, config.embedding)
+        self.moment_decoder = nn.Sequential(
+            nn.Linear(config.embedding, 2 * config.embedding),
+            nn.SiLU(),
+            nn.Linear(2 * config.embedding, MOMENT_TARGETS),
+        )
         self.motion_decoder = Decoder(config.embedding, config.channels, STATE_TARGETS, FRAMES_PER_TOKEN)
         velocity = VELOCITIES.stop - VELOCITIES.start + MOTION.stop - MOTION.start - 1
         self.motion_classifier = HyperClassifier(config.embedding, config.states, config.classifier, velocity)
@@ -262,8 +291,8 @@ class ConceptModel(nn.Module):
         self.video_classifier = HyperClassifier(
             config.embedding, config.video_channels, config.classifier, 2 * FLOW_CELLS**2
         )
-        self.motion_projection = _projection(config)
-        self.video_projection = _projection(config)
+        self.motion_projection = Projection(config)
+        self.video_projection = Projection(config)
 
     def encode_motion(self, motion: Tensor) -> Encoded:
         """Whole windows (B, 4 n, INPUTS) from their beginning."""
@@ -279,15 +308,30 @@ class ConceptModel(nn.Module):
 
     def project(self, motion: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors (B, P) of windows of motion and of video, from embeddings (B, n, E)."""
-        return (
-            functional.normalize(self.motion_projection(motion).mean(dim=1), dim=1, eps=1e-6),
-            functional.normalize(self.video_projection(video).mean(dim=1), dim=1, eps=1e-6),
-        )
+        return self.motion_projection(motion), self.video_projection(video)
 
     def velocity_targets(self, motion: Tensor) -> Tensor:
         """Normalised velocities (..., V) of joints and root; 0, the mean, where unseen."""
         x = self.motion.normalised(motion)
         return torch.cat((x[..., VELOCITIES], x[..., MOTION.start : MOTION.stop - 1]), dim=-1)
+
+    def moment_targets(self, motion: Tensor) -> Tensor:
+        """Statistics (B, n, MOMENT_TARGETS) of the second that ends with each token of (B, 4 n, INPUTS).
+
+        Mean and spread of each coordinate and the root's mean motion, weighted so that how joints move and
+        where the body goes count more than how it is held: that is what actions have in common and people
+        do not. Before the window's beginning there is nothing.
+        """
+        x = self.motion.normalised(motion)
+        values = torch.cat((x[..., POSITIONS], x[..., POSITIONS].square(), x[..., MOTION][..., :-1]), dim=-1)
+        sums = functional.pad(values.cumsum(dim=1), (0, 0, 1, 0))
+        ends = torch.arange(FRAMES_PER_TOKEN, motion.shape[1] + 1, FRAMES_PER_TOKEN, device=motion.device)
+        starts = (ends - _MOMENT).clamp(min=0)
+        means = (sums[:, ends] - sums[:, starts]) / (ends - starts)[:, None]
+        count = POSITIONS.stop
+        mean, square, root = means[..., :count], means[..., count : 2 * count], means[..., 2 * count :]
+        spread = (square - mean.square()).clamp(min=0).sqrt()
+        return torch.cat((_MOMENT_MEAN * mean, _MOMENT_SPREAD * spread, _MOMENT_ROOT * root), dim=-1)
 
     def state_targets(self, motion: Tensor) -> tuple[Tensor, Tensor]:
         """What is reconstructed, normalised (..., STATE_TARGETS): positions and the root's motion; and where
@@ -298,11 +342,3 @@ class ConceptModel(nn.Module):
             torch.cat((x[..., POSITIONS], x[..., MOTION]), dim=-1),
             torch.cat((seen, torch.ones_like(motion[..., MOTION])), dim=-1),
         )
-
-
-def _projection(config: ModelConfig) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(config.embedding, 2 * config.projection),
-        nn.SiLU(),
-        nn.Linear(2 * config.projection, config.projection),
-    )

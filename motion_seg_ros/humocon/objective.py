@@ -24,7 +24,8 @@ class Batch:
 
     Attributes
     ----------
-    motion : (B, 4 n, INPUTS).
+    motion : (B, 4 n, INPUTS), what is reconstructed.
+    seen : (B, 4 n, INPUTS), what the encoder reads of it.
     valid : (B, n) float, 0 where a window goes on after its clip has ended.
     video : (P, n, 64, 64) grey in 0..1, the last frame of each token.
     thumbnails : (P, n, 256), what is reconstructed of it.
@@ -32,6 +33,7 @@ class Batch:
     """
 
     motion: Tensor
+    seen: Tensor
     valid: Tensor
     video: Tensor
     thumbnails: Tensor
@@ -54,7 +56,7 @@ class Objective(nn.Module):
         """The weighted total and every term that is switched on; codebooks move in training mode."""
         config, model = self.config, self.model
         terms: dict[str, Tensor] = {}
-        motion = model.encode_motion(batch.motion)
+        motion = model.encode_motion(batch.seen)
         self._follow(model.motion_codes, motion, batch.valid)
         bound = losses.commitment(motion.embeddings, model.motion_codes.codebook, motion.codes, batch.valid)
         if config.motion:
@@ -62,6 +64,13 @@ class Objective(nn.Module):
             decoded = model.motion_decoder(motion.quantised, self._hide(batch.valid))
             weight = seen * batch.valid.repeat_interleave(FRAMES_PER_TOKEN, dim=1)[..., None]
             terms["motion"] = losses.reconstruction(decoded, target, weight)
+            if config.moment:
+                statistics = model.moment_targets(batch.motion)
+                found = model.moment_decoder(motion.quantised)
+                there = batch.valid[..., None].expand_as(found)
+                terms["motion"] = terms["motion"] + config.moment * losses.reconstruction(
+                    found, statistics, there
+                )
         kinds = [(model.motion_classifier, motion, batch.valid, model.velocity_targets(batch.motion))]
         if config.sees_video and len(batch.video):
             valid = batch.valid[: len(batch.video)]

@@ -9,7 +9,9 @@ from torch.nn import functional
 
 _DECAY = 0.99
 # A code with less than this share of an even usage is given to an embedding that has none of its own.
-_DEAD = 0.05
+_DEAD = 0.1
+# It starts with this share, so that it is soon seen whether anything goes with it.
+_REVIVED = 0.3
 
 
 class Quantiser(nn.Module):
@@ -25,14 +27,14 @@ class Quantiser(nn.Module):
     codebook: Tensor
     usage: Tensor
     total: Tensor
-    started: Tensor
+    updates: Tensor
 
     def __init__(self, codes: int, size: int) -> None:
         super().__init__()
         self.register_buffer("codebook", functional.normalize(torch.randn(codes, size), dim=1))
-        self.register_buffer("usage", torch.ones(codes))
-        self.register_buffer("total", self.codebook.clone())
-        self.register_buffer("started", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("usage", torch.zeros(codes))
+        self.register_buffer("total", torch.zeros(codes, size))
+        self.register_buffer("updates", torch.zeros(()))
 
     def forward(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """Nearest codes (...) int64 and their squared distances (...) of unit embeddings (..., E)."""
@@ -52,32 +54,26 @@ class Quantiser(nn.Module):
         With several processes all move alike: counts and sums are of all of them.
         """
         embeddings = embeddings.detach().float()
-        if not bool(self.started):
-            self._start(embeddings)
-            codes, _ = self(embeddings)
         count = torch.zeros_like(self.usage).index_add_(0, codes, torch.ones_like(codes, dtype=torch.float32))
         total = torch.zeros_like(self.total).index_add_(0, codes, embeddings)
         if dist.is_initialized():
             dist.all_reduce(count)
             dist.all_reduce(total)
-        self.usage.lerp_(count, 1 - _DECAY)
-        self.total.lerp_(total, 1 - _DECAY)
+        # The mean of few updates at first: embeddings move fast then.
+        decay = min(_DECAY, (1 + float(self.updates)) / (10 + float(self.updates)))
+        self.updates += 1
+        self.usage.lerp_(count, 1 - decay)
+        self.total.lerp_(total, 1 - decay)
         self._revive(embeddings)
         self.codebook.copy_(functional.normalize(self.total, dim=1))
-
-    def _start(self, embeddings: Tensor) -> None:
-        chosen = self._choose(embeddings, len(self.codebook))
-        self.codebook.copy_(chosen)
-        self.total.copy_(chosen)
-        self.started.fill_(True)
 
     def _revive(self, embeddings: Tensor) -> None:
         even = self.usage.mean()
         dead = torch.nonzero(self.usage < _DEAD * even)[:, 0]
         # All processes count alike, so all come here together.
         if len(dead):
-            self.total[dead] = self._choose(embeddings, len(dead)) * even
-            self.usage[dead] = even
+            self.total[dead] = self._choose(embeddings, len(dead)) * (_REVIVED * even)
+            self.usage[dead] = _REVIVED * even
 
     def _choose(self, embeddings: Tensor, count: int) -> Tensor:
         chosen = embeddings[torch.randint(len(embeddings), (count,), device=embeddings.device)]

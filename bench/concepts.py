@@ -1,0 +1,162 @@
+"""What motion concepts are worth: numbers of exported weights, and the terms of the loss on and off.
+
+    python bench/concepts.py DATA_DIR OUT [--weights DIR] [--ablate SEEDS] [--epochs N]
+
+DATA_DIR holds the folders of the recordings (bandai_namco, utkinect, cmu_mocap; what is not there is left
+out). Writes OUT/concepts.md. ``--ablate 3`` trains the configuration ``concepts`` anew, shorter, three times
+for each row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import numpy as np
+from tqdm import tqdm
+
+from motion_seg_ros.datasets.clips import Clip, load_motion
+from motion_seg_ros.evaluation.concepts import (
+    dominant_runs,
+    histograms,
+    label_information,
+    linear_probe,
+    nearest_centroid,
+    pose_clusters,
+)
+from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, motion_inputs
+
+# The actions of the second part of the Bandai-Namco data, and its styles that no training may see.
+ACTIONS = (
+    *("raise-up-left-hand", "raise-up-right-hand", "raise-up-both-hands", "run", "walk"),
+    *("walk-turn-left", "walk-turn-right", "wave-left-hand", "wave-right-hand", "wave-both-hands"),
+)
+HELD_OUT = ("elderly", "masculine")
+WINDOW_S = 2.0  # over which a token is dominant
+LABELLED = ("utkinect", "cmu_mocap")
+ROWS = {
+    "all terms": {},
+    "no L_dis, no L_act": {"dis": 0.0, "act": 0.0},
+    "no L_align": {"align": 0.0},
+}
+
+
+def tokens_of(encoder: ConceptEncoder, inputs: np.ndarray) -> np.ndarray:
+    whole = inputs[None, : len(inputs) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN]
+    return encoder.encode(whole, encoder.state(1))[0][0]
+
+
+def bandai(encoder: ConceptEncoder, clips: Sequence[Clip]) -> list[str]:
+    """Names of clips of held-out styles, from histograms of their tokens."""
+    second = [c for c in clips if c.label in ACTIONS and c.tags.get("take", "").startswith("dataset-2")]
+    tokens = [tokens_of(encoder, motion_inputs(c.joints, c.fps)) for c in tqdm(second, disable=None)]
+    features = histograms(tokens, encoder.info.codes)
+    labels = np.array([ACTIONS.index(clip.label) for clip in second])
+    held = np.array([clip.tags["style"] in HELD_OUT for clip in second])
+    rows = []
+    for name, judge in (("linear probe", linear_probe), ("nearest centroid", nearest_centroid)):
+        found = judge(features[~held], labels[~held], features[held])
+        rows.append(
+            f"| Bandai-Namco, 10 actions, styles held out: {name} | {np.mean(found == labels[held]):.3f} |"
+        )
+    return rows
+
+
+def labelled(encoder: ConceptEncoder, name: str, clips: Sequence[Clip]) -> str:
+    """Information of dominant tokens on labels, mean of the recordings, beside k-means on poses."""
+    found, poses = [], []
+    for clip in clips:
+        inputs = motion_inputs(clip.joints, clip.fps)
+        tokens = tokens_of(encoder, inputs)
+        frame = ((np.arange(len(tokens)) + 0.5) * FRAMES_PER_TOKEN / RATE * clip.fps).astype(int)
+        names = sorted({label for _, _, label in clip.spans})
+        truth = np.full(len(clip.joints), -1)
+        for begin, end, label in clip.spans:
+            truth[begin:end] = names.index(label)
+        truth = truth[np.minimum(frame, len(truth) - 1)]
+        runs = dominant_runs(tokens, round(WINDOW_S * RATE / FRAMES_PER_TOKEN))
+        found.append(label_information(truth, runs))
+        pose = inputs[: 4 * len(tokens) : FRAMES_PER_TOKEN, POSITIONS].astype(float)
+        poses.append(label_information(truth, pose_clusters(pose, len(names))))
+    return (
+        f"| {name}, NMI of dominant tokens (k-means on poses) | {np.mean(found):.3f} ({np.mean(poses):.3f}) |"
+    )
+
+
+def times(encoder: ConceptEncoder, inputs: np.ndarray) -> list[str]:
+    """One person on one thread."""
+    rows = []
+    for name, frames in (("a window of 64 steps", 64), ("a token of 4 steps", FRAMES_PER_TOKEN)):
+        motion, state, taken = inputs[None, :frames], encoder.state(1), []
+        for _ in range(500):
+            begin = time.perf_counter()
+            encoder.encode(motion, state)
+            taken.append(1e3 * (time.perf_counter() - begin))
+        half, most = np.percentile(taken, (50, 99))
+        rows.append(f"| {name}, one thread: p50, p99 | {half:.2f}, {most:.2f} ms |")
+    return rows
+
+
+def ablation(data: Path, out: Path, seeds: int, epochs: int) -> list[str]:
+    """Train with terms on and off, over seeds; means and deviations of the validation's measurements."""
+    from motion_seg_ros.humocon.configuration import CONFIGS, load_config
+    from motion_seg_ros.humocon.training import train
+
+    config = load_config(CONFIGS / "concepts.yaml")
+    shown = ("position error m", "velocity error m/s", "power above 3 Hz kept", "retrieval R@1 of 100")
+    lines = [
+        "",
+        f"Validation after {epochs} epochs, mean ± deviation of {seeds} seeds.",
+        "",
+        "| | " + " | ".join(shown) + " |",
+        "|---" * (len(shown) + 1) + "|",
+    ]
+    for row, off in ROWS.items():
+        runs = []
+        for seed in range(seeds):
+            one = replace(config, seed=seed, epochs=epochs, losses=replace(config.losses, **off))
+            folder = out / f"{row.replace(' ', '_').replace(',', '')}_{seed}"
+            runs.append(train(one, data, folder).history[-1])
+        cells = [[run[name] for run in runs] for name in shown]
+        lines.append(
+            f"| {row} | " + " | ".join(f"{np.mean(cell):.3f} ± {np.std(cell):.3f}" for cell in cells) + " |"
+        )
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, metavar="DATA_DIR")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--weights", default="", metavar="DIR", help="default: those that ship")
+    parser.add_argument("--ablate", type=int, default=0, metavar="SEEDS", help="train each row so many times")
+    parser.add_argument("--epochs", type=int, default=6, help="of these trainings (default %(default)s)")
+    options = parser.parse_args()
+    encoder = ConceptEncoder(EncoderConfig(weights=options.weights))
+    lines = [f"Codebook {encoder.info.codebook[:12]}, {encoder.info.codes} codes.", "", "| | |", "|---|---|"]
+    if (options.data / "bandai_namco").is_dir():
+        lines += bandai(encoder, load_motion(options.data / "bandai_namco"))
+    inputs = None
+    for name in LABELLED:
+        if (options.data / name).is_dir():
+            clips = [clip for clip in load_motion(options.data / name) if clip.spans]
+            lines.append(labelled(encoder, name, clips))
+            inputs = motion_inputs(clips[0].joints, clips[0].fps)
+    if inputs is not None:
+        lines += times(encoder, inputs)
+    if options.ablate:
+        lines += ablation(options.data, options.out, options.ablate, options.epochs)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "concepts.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

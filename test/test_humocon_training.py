@@ -1,0 +1,174 @@
+"""Training, its checkpoints and its export, with a configuration that takes seconds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+from motion_seg_ros.humocon import losses, training  # noqa: E402
+from motion_seg_ros.humocon.checkpoint import load_checkpoint  # noqa: E402
+from motion_seg_ros.humocon.codebook import describe_codebook  # noqa: E402
+from motion_seg_ros.humocon.configuration import CONFIGS, load_config  # noqa: E402
+from motion_seg_ros.humocon.export import check_parity, export  # noqa: E402
+from motion_seg_ros.humocon.objective import TERMS  # noqa: E402
+from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
+from motion_seg_ros.humocon.training import LOST_BATCH, TrainingLost, train  # noqa: E402
+
+TINY = load_config(CONFIGS / "concepts_tiny.yaml")
+# Nothing but motion, as fast as it goes.
+SHORT = replace(
+    TINY,
+    epochs=2,
+    steps=3,
+    batch=4,
+    paired=0,
+    losses=replace(TINY.losses, video=0.0, align=0.0),
+    sources=TINY.sources,
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("trained")
+    train(TINY, Path(), folder)
+    return folder
+
+
+def test_every_term_falls_and_is_told(trained):
+    first, *_, last = load_checkpoint(trained / "checkpoint.pt").history
+    for term in TERMS:
+        assert last[f"train {term}"] < first[f"train {term}"], term
+    assert last["velocity error m/s"] < first["velocity error m/s"]
+    assert last["perplexity / codes"] > 0.3
+
+
+def test_frame_by_frame_is_the_whole_clip(trained):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    model = checkpoint.build()
+    motion = checkpoint.gallery.inputs[:2]
+    with torch.no_grad():
+        whole = model.encode_motion(motion)
+        state, parts = model.motion.start(motion), []
+        for frames in torch.split(motion, 4, dim=1):
+            _, embeddings, state = model.motion(frames, state)
+            parts.append(embeddings)
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole.embeddings, atol=1e-5, rtol=0)
+    assert torch.equal(model.motion_codes(torch.cat(parts, dim=1))[0], whole.codes)
+
+
+def test_a_token_knows_nothing_of_what_follows(trained):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    model, motion = checkpoint.build(), checkpoint.gallery.inputs[:1]
+    changed = motion.clone()
+    changed[:, 16:] += 1
+    with torch.no_grad():
+        one, other = model.encode_motion(motion), model.encode_motion(changed)
+    torch.testing.assert_close(one.embeddings[:, :4], other.embeddings[:, :4])
+    assert not torch.allclose(one.embeddings[:, 4:], other.embeddings[:, 4:])
+
+
+def test_what_is_exported_is_what_was_trained(trained, tmp_path):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    parity = export(checkpoint, tmp_path, static=True)
+    assert parity["max_error"] < 1e-4
+    encoder = ConceptEncoder(EncoderConfig(weights=str(tmp_path)))
+    motion = checkpoint.gallery.inputs[:3].numpy()
+    with torch.no_grad():
+        expected = checkpoint.build().encode_motion(checkpoint.gallery.inputs[:3])
+    state = np.zeros((3, encoder.info.state), np.float32)
+    tokens, _, embeddings, _ = encoder.encode(motion, state)
+    np.testing.assert_array_equal(tokens, expected.codes.numpy())
+    np.testing.assert_allclose(embeddings, expected.embeddings.numpy(), atol=1e-4)
+    book = np.load(tmp_path / "codebook.npz")
+    assert book["decoded"].shape == (16, 32, 22, 3)
+    assert book["usage"].sum() == book["transitions"].sum() + len(checkpoint.gallery.inputs)
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert TINY.licence in card
+    assert encoder.info.codebook in card
+
+
+def test_an_export_that_disagrees_with_torch_is_refused(trained, tmp_path):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    export(checkpoint, tmp_path)
+    model = checkpoint.build()
+    with torch.no_grad():
+        model.motion.head[1].bias += 0.01
+    with pytest.raises(ValueError, match="disagrees with torch"):
+        check_parity(model, tmp_path, checkpoint.gallery.inputs[:8], ["concepts.onnx"])
+
+
+def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):
+    whole = train(SHORT, Path(), tmp_path / "whole")
+
+    def stop(encode, codes):
+        if (tmp_path / "parts" / "checkpoint.pt").exists():
+            raise KeyboardInterrupt
+        return 0.0
+
+    with pytest.raises(KeyboardInterrupt):
+        train(SHORT, Path(), tmp_path / "parts", probe=stop)
+    parts = train(SHORT, Path(), tmp_path / "parts", resume=True)
+    assert parts.epoch == whole.epoch == 2
+    for name, value in whole.model.items():
+        assert torch.equal(value, parts.model[name]), name
+    with pytest.raises(ValueError, match="another configuration"):
+        train(replace(SHORT, batch=5), Path(), tmp_path / "parts", resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_training_with_its_batch(tmp_path, monkeypatch):
+    calls = []  # two a step
+
+    def broken(*arguments):
+        calls.append(1)
+        return losses_reconstruction(*arguments) * (float("nan") if len(calls) == 3 else 1.0)
+
+    losses_reconstruction = losses.reconstruction
+    monkeypatch.setattr(losses, "reconstruction", broken)
+    with pytest.raises(TrainingLost, match=r"nan in step 2 of epoch 1; its batch is in .*lost_batch\.pt"):
+        train(SHORT, Path(), tmp_path)
+    lost = torch.load(tmp_path / LOST_BATCH, weights_only=True)
+    assert lost["step"] == 1
+    assert lost["batch"]["motion"].shape == (4, TINY.frames, 110)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut off", "foreign", "other inputs", "other shapes"])
+def test_a_checkpoint_that_cannot_be_used_is_one_sentence(trained, tmp_path, damage):
+    path = tmp_path / "checkpoint.pt"
+    whole = (trained / "checkpoint.pt").read_bytes()
+    content = torch.load(trained / "checkpoint.pt", weights_only=True)
+    if damage == "cut off":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage == "foreign":
+        torch.save({"weights": torch.zeros(3)}, path)
+    elif damage == "other inputs":
+        torch.save(content | {"layout": "other/1"}, path)
+    elif damage == "other shapes":
+        content["config"]["model"]["codes"] = 17
+        torch.save(content, path)
+    with pytest.raises(ValueError, match=str(path)) as error:
+        load_checkpoint(path)
+    assert "\n" not in str(error.value)
+
+
+def test_the_codebook_is_described_by_its_own_windows(trained):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    book = describe_codebook(checkpoint.build(), checkpoint.gallery)
+    used = book.usage > 0
+    assert (book.nearest[used, 0] != "").all()
+    assert np.isfinite(book.decoded[used]).all()
+    assert set(book.nearest[used, 0]) <= set(checkpoint.gallery.names)
+    assert np.isfinite(book.times[used, 0]).all()
+
+
+def test_motion_that_is_not_there_is_one_sentence(tmp_path):
+    config = replace(SHORT, sources=(replace(SHORT.sources[0], files="*.npz"),))
+    with pytest.raises(ValueError, match=r"has no file \*\.npz"):
+        training.train(config, tmp_path, tmp_path)
