@@ -1,5 +1,7 @@
 """The policy alone: made-up frames, places of boundaries as the test wants them, and answers of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from motion import SECOND, pose
@@ -26,7 +28,7 @@ class Day:
     def __init__(
         self, parts, answer, *, outlook=lambda now: [], delay=REPLY, config=None, rate=30.0, lose=()
     ):
-        self.policy = Policy(config or PolicyConfig(), DEADLINE, REPLY)
+        self.policy = Policy(replace(config or PolicyConfig(), window=0.8), DEADLINE, REPLY)
         self.wishes, self.evidence, self.asked_at = [], [], []
         waiting, maker, number = [], SkeletonFeatures(), 0
         for motion, seconds in parts:

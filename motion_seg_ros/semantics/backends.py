@@ -27,9 +27,7 @@ class OracleSettings(ServerSettings, AskingConfig, PolicyConfig):
 
     PREFIX: ClassVar[str] = "oracle."
 
-    backend: str = setting(
-        KINEMATIC, "Who is asked whether two moments show the same motion", choices=BACKENDS
-    )
+    backend: str = setting(ENCODER, "Who is asked whether two moments show the same motion", choices=BACKENDS)
     cache: str = setting(
         "", "Folder of answers that were paid for; empty: motion_seg_ros/answers in the user's cache"
     )
