@@ -69,7 +69,9 @@ setup(
         ],
         "motion_seg_ros.executables": [
             "pose_node = motion_seg_ros.nodes.pose_node:main",
+            "humocon_node = motion_seg_ros.nodes.humocon_node:main",
             "tvsh_node = motion_seg_ros.nodes.tvsh_node:main",
+            "grounding_node = motion_seg_ros.nodes.grounding_node:main",
             "source_node = motion_seg_ros.nodes.source_node:main",
             "record_node = motion_seg_ros.nodes.record_node:main",
             "composed = motion_seg_ros.nodes.composed:main",

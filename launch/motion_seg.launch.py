@@ -45,9 +45,24 @@ ARGUMENTS = [
         description="What the pose model runs on. Empty: as in config.",
     ),
     DeclareLaunchArgument(
+        "concepts", default_value="true", description="Publish motion concept tokens.", **TRUE_OR_FALSE
+    ),
+    DeclareLaunchArgument(
+        "grounding",
+        default_value="true",
+        description="Offer the action ground_motion: when was this done?",
+        **TRUE_OR_FALSE,
+    ),
+    DeclareLaunchArgument(
+        "oracle",
+        default_value="",
+        description="Who is asked whether motions are the same: none, kinematic, encoder, openai or llama_cpp. "
+        "Empty: as in config.",
+    ),
+    DeclareLaunchArgument(
         "composed",
         default_value="false",
-        description="Run all nodes in one process; the images of a source then never cross DDS.",
+        description="Run pose, concepts and segments in one process; images of a source then never cross DDS.",
         **TRUE_OR_FALSE,
     ),
     DeclareLaunchArgument(
@@ -85,11 +100,12 @@ def nodes(context: LaunchContext) -> list[Node]:
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     flags = {
         name: given[name] == "true"
-        for name in ("compressed", "composed", "use_sim_time", "autostart", "rviz")
+        for name in ("compressed", "concepts", "grounding", "composed", "use_sim_time", "autostart", "rviz")
     }
     common = {name: flags[name] for name in ("use_sim_time", "autostart")}
     common["image_transport"] = "compressed" if flags["compressed"] else "raw"
     pose = {name: given[name] for name in ("model", "device") if given[name]}
+    tvsh = {"oracle.backend": given["oracle"]} if given["oracle"] else {}
     # A camera is named by a number, which must stay text.
     source = {"source": ParameterValue(given["source"], value_type=str)} if given["source"] else {}
 
@@ -109,12 +125,16 @@ def nodes(context: LaunchContext) -> list[Node]:
         )
 
     if flags["composed"]:
-        started = [node("composed", pose | source)]
+        started = [node("composed", pose | tvsh | source)]
     else:
-        started = [node("pose_node", pose), node("tvsh_node", {})]
+        started = [node("pose_node", pose), node("tvsh_node", tvsh)]
+        if flags["concepts"]:
+            started.append(node("humocon_node", {}))
         if source:
             source["subscribers"] = 1  # nothing is played before somebody looks
             started.append(node("source_node", source, on_exit=Shutdown(reason="the source is at its end")))
+    if flags["grounding"]:
+        started.append(node("grounding_node", {}))
     if flags["rviz"]:
         view = str(SHARE / "config" / "motion_seg.rviz")
         started.append(

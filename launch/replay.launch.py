@@ -40,6 +40,12 @@ ARGUMENTS = [
         description="Estimate the poses from the bag's images, also when it has skeletons.",
     ),
     DeclareLaunchArgument(
+        "concepts",
+        default_value="true",
+        choices=["true", "false"],
+        description="Publish motion concept tokens, and attach them to the segments.",
+    ),
+    DeclareLaunchArgument(
         "config",
         default_value=str(SHARE / "config" / "motion_seg.yaml"),
         description="Parameter file of the nodes.",
@@ -57,7 +63,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def nodes(context: LaunchContext) -> list[Node]:
     given = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
-    from_images = given["from_images"] == "true"
+    from_images, concepts = (given[name] == "true" for name in ("from_images", "concepts"))
     bag = open_source(given["bag"], from_images=from_images)
 
     def node(executable: str, parameters: dict, **options) -> Node:
@@ -78,13 +84,15 @@ def nodes(context: LaunchContext) -> list[Node]:
         "rate": float(given["rate"]),
         "from_images": from_images,
         "clock": True,
-        "subscribers": 2,  # what is next in the chain, and the recorder
+        "subscribers": 3 if concepts and not bag.has_images else 2,  # what is next, and the recorder
     }
     # Each stops when those before it have ended, so that nothing on its way is lost; the recorder stops last.
     tvsh = node("tvsh_node", {}, on_exit=Shutdown(reason="the bag is transcribed"))
     chain = [tvsh]
+    if concepts:
+        chain.insert(0, node("humocon_node", {}, on_exit=interrupt(tvsh)))
     if bag.has_images:
-        chain.insert(0, node("pose_node", {}, on_exit=interrupt(tvsh)))
+        chain.insert(0, node("pose_node", {}, on_exit=interrupt(chain[0])))
     source = node("source_node", playing, on_exit=interrupt(chain[0]))
     return [node("record_node", {"out": ParameterValue(given["out"], value_type=str)}), *chain, source]
 
