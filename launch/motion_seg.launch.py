@@ -56,13 +56,13 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "oracle",
         default_value="",
-        description="Who is asked whether motions are the same: none, kinematic, encoder, openai or llama_cpp. "
-        "Empty: as in config.",
+        choices=["", "none", "kinematic", "encoder", "openai", "llama_cpp"],
+        description="Who is asked whether two moments show the same motion. Empty: as in config.",
     ),
     DeclareLaunchArgument(
         "composed",
         default_value="false",
-        description="Run pose, concepts and segments in one process; images of a source then never cross DDS.",
+        description="Run them in one process; the images of a source then never cross DDS.",
         **TRUE_OR_FALSE,
     ),
     DeclareLaunchArgument(
