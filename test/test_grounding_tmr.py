@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from motion import REST
 
 from motion_seg_ros.datasets.rotations import about_axis
 from motion_seg_ros.grounding.humanml3d import FEATURES, bone_lengths, humanml3d_features
+from motion_seg_ros.grounding.tmr_adapter import TmrEncoder
 from motion_seg_ros.humocon.synthesis import synthetic_sequence
+
+torch = pytest.importorskip("torch", reason="TMR checkpoints need torch")
 
 ROOT, PLACES, TURNS, SPEEDS, FEET = (
     slice(0, 4),
@@ -135,86 +139,78 @@ def test_what_cannot_be_described_is_refused(joints: np.ndarray) -> None:
         humanml3d_features(joints)
 
 
-class TestAdapter:
-    """Random weights in TMR's layout."""
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tmr")
+    (folder / "last_weights").mkdir()
+    for name, inputs in (("motion_encoder", FEATURES), ("text_encoder", 768)):
+        torch.save(weights(inputs), folder / "last_weights" / f"{name}.pt")
+    torch.save(torch.zeros(FEATURES), folder / "mean.pt")
+    torch.save(torch.ones(FEATURES), folder / "std.pt")
+    return folder
 
-    torch = pytest.importorskip("torch", reason="TMR checkpoints need torch")
 
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        torch = self.torch
-        folder = tmp_path_factory.mktemp("tmr")
-        (folder / "last_weights").mkdir()
-        for name, inputs in (("motion_encoder", FEATURES), ("text_encoder", 768)):
-            torch.save(self.weights(inputs), folder / "last_weights" / f"{name}.pt")
-        torch.save(torch.zeros(FEATURES), folder / "mean.pt")
-        torch.save(torch.ones(FEATURES), folder / "std.pt")
-        return folder
+def weights(inputs: int) -> dict[str, object]:
+    """As configs/model/temos.yaml says: two tokens, six layers, 256 and 1024 wide, four heads."""
+    layer = {
+        "self_attn.in_proj_weight": (768, 256),
+        "self_attn.in_proj_bias": (768,),
+        "self_attn.out_proj.weight": (256, 256),
+        "self_attn.out_proj.bias": (256,),
+        "linear1.weight": (1024, 256),
+        "linear1.bias": (1024,),
+        "linear2.weight": (256, 1024),
+        "linear2.bias": (256,),
+        **{f"norm{n}.{part}": (256,) for n in (1, 2) for part in ("weight", "bias")},
+    }
+    shapes = {"tokens": (2, 256), "projection.weight": (256, inputs), "projection.bias": (256,)}
+    shapes |= {f"seqTransEncoder.layers.{n}.{name}": shape for n in range(6) for name, shape in layer.items()}
+    random = torch.Generator().manual_seed(0)
+    return {name: 0.05 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
 
-    def weights(self, inputs: int) -> dict[str, object]:
-        """As configs/model/temos.yaml says: two tokens, six layers, 256 and 1024 wide, four heads."""
-        torch = self.torch
-        layer = {
-            "self_attn.in_proj_weight": (768, 256),
-            "self_attn.in_proj_bias": (768,),
-            "self_attn.out_proj.weight": (256, 256),
-            "self_attn.out_proj.bias": (256,),
-            "linear1.weight": (1024, 256),
-            "linear1.bias": (1024,),
-            "linear2.weight": (256, 1024),
-            "linear2.bias": (256,),
-            **{f"norm{n}.{part}": (256,) for n in (1, 2) for part in ("weight", "bias")},
-        }
-        shapes = {"tokens": (2, 256), "projection.weight": (256, inputs), "projection.bias": (256,)}
-        shapes |= {
-            f"seqTransEncoder.layers.{n}.{name}": shape for n in range(6) for name, shape in layer.items()
-        }
-        random = torch.Generator().manual_seed(0)
-        return {name: 0.05 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
 
-    def encoder(self, folder: Path) -> object:
-        from motion_seg_ros.grounding.tmr_adapter import TmrEncoder
+def open_encoder(folder: Path) -> TmrEncoder:
+    def tokens(text: str) -> np.ndarray:
+        return np.random.default_rng(len(text)).normal(size=(len(text.split()), 768)).astype(np.float32)
 
-        def tokens(text: str) -> np.ndarray:
-            return np.random.default_rng(len(text)).normal(size=(len(text.split()), 768)).astype(np.float32)
+    return TmrEncoder(folder, tokens=tokens)
 
-        return TmrEncoder(folder, tokens=tokens)
 
-    def test_it_speaks_the_protocol(self, folder: Path, motion: np.ndarray) -> None:
-        encoder = self.encoder(folder)
-        motion = motion.copy()
-        motion[3:5, 20] = np.nan
-        features = encoder.frame_features(motion, 10.0)
-        assert features.values.shape[1] == 256
-        np.testing.assert_allclose(np.linalg.norm(features.values, axis=1), 1, atol=1e-6)
-        assert (np.diff(features.times) == 100_000_000).all()
-        assert abs(features.times[-1] / 1e9 - len(motion) / 10) < 0.2
-        texts = encoder.embed_text(["a person walks", "somebody waves with the left hand"])
-        np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-6)
-        assert encoder.embed_text([]).shape == (0, 256)
-        assert len(encoder.frame_features(motion[:1], 10.0)) >= 1
+def test_it_speaks_the_protocol(checkpoint: Path, motion: np.ndarray) -> None:
+    encoder = open_encoder(checkpoint)
+    motion = motion.copy()
+    motion[3:5, 20] = np.nan
+    features = encoder.frame_features(motion, 10.0)
+    assert features.values.shape[1] == 256
+    np.testing.assert_allclose(np.linalg.norm(features.values, axis=1), 1, atol=1e-6)
+    assert (np.diff(features.times) == 100_000_000).all()
+    assert abs(features.times[-1] / 1e9 - len(motion) / 10) < 0.2
+    texts = encoder.embed_text(["a person walks", "somebody waves with the left hand"])
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-6)
+    assert encoder.embed_text([]).shape == (0, 256)
+    assert len(encoder.frame_features(motion[:1], 10.0)) >= 1
 
-    def test_the_same_motion_elsewhere_has_the_same_features(self, folder: Path, motion: np.ndarray) -> None:
-        encoder = self.encoder(folder)
-        one = encoder.frame_features(motion, 10.0).values
-        other = encoder.frame_features(turned(motion, 1.0) + np.array([1.0, 2.0, 0.0]), 10.0).values
-        np.testing.assert_allclose(one, other, atol=1e-4)
 
-    @pytest.mark.parametrize(
-        "name", ["last_weights/motion_encoder.pt", "last_weights/text_encoder.pt", "mean.pt"]
-    )
-    def test_files_that_cannot_be_used_say_why(self, folder: Path, tmp_path: Path, name: str) -> None:
-        import shutil
+def test_the_same_motion_elsewhere_has_the_same_features(checkpoint: Path, motion: np.ndarray) -> None:
+    encoder = open_encoder(checkpoint)
+    one = encoder.frame_features(motion, 10.0).values
+    other = encoder.frame_features(turned(motion, 1.0) + np.array([1.0, 2.0, 0.0]), 10.0).values
+    np.testing.assert_allclose(one, other, atol=1e-4)
 
-        spoilt = tmp_path / "tmr"
-        shutil.copytree(folder, spoilt)
-        (spoilt / name).write_bytes((folder / name).read_bytes()[:1000])
-        with pytest.raises(ValueError, match=r"cut off|no weights") as caught:
-            self.encoder(spoilt)
-        assert "\n" not in str(caught.value)
-        self.torch.save({"a": self.torch.zeros(1)}, spoilt / name)
-        with pytest.raises(ValueError, match=r"not laid out|no statistics"):
-            self.encoder(spoilt)
-        (spoilt / name).unlink()
-        with pytest.raises(ValueError, match="cannot be read"):
-            self.encoder(spoilt)
+
+@pytest.mark.parametrize(
+    "name", ["last_weights/motion_encoder.pt", "last_weights/text_encoder.pt", "mean.pt"]
+)
+def test_files_that_cannot_be_used_say_why(checkpoint: Path, tmp_path: Path, name: str) -> None:
+    spoilt = tmp_path / "tmr"
+    shutil.copytree(checkpoint, spoilt)
+    (spoilt / name).write_bytes((checkpoint / name).read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"cut off|no weights") as caught:
+        open_encoder(spoilt)
+    assert "\n" not in str(caught.value)
+    torch.save({"a": torch.zeros(1)}, spoilt / name)
+    with pytest.raises(ValueError, match=r"not laid out|no statistics"):
+        open_encoder(spoilt)
+    (spoilt / name).unlink()
+    with pytest.raises(ValueError, match="cannot be read"):
+        open_encoder(spoilt)
