@@ -250,7 +250,7 @@ def test_spans_hold_what_labels_say(motions: Motions) -> None:
 
 def test_a_sequence_as_recorded_is_the_recording(motions: Motions) -> None:
     span = max(motions.spans, key=len)
-    still = DisturbanceConfig(speed=0, pace=0, turn=0, extent=0, posture=0, noise=0, unseen=0)
+    still = DisturbanceConfig(speed=0, pace=0, turn=0, extent=0, posture=0, reach=0, noise=0, unseen=0)
     for seed in range(6):
         drawn = sequence(motions, [span], 300, still, np.random.default_rng(seed), 300)
         first, last, _, mirrored = drawn.parts[0]
@@ -269,7 +269,7 @@ def test_a_sequence_as_recorded_is_the_recording(motions: Motions) -> None:
 
 def test_a_faster_motion_has_greater_velocities(motions: Motions) -> None:
     span = next(span for span in motions.spans if span.action.name == "walk" and len(span) > 60)
-    base = {"pace": 0, "turn": 0, "extent": 0, "posture": 0, "noise": 0, "unseen": 0}
+    base = {"pace": 0, "turn": 0, "extent": 0, "posture": 0, "reach": 0, "noise": 0, "unseen": 0}
     means = []
     for speed in (0.0, 0.7):
         drawn = [

@@ -93,6 +93,7 @@ class Action:
     phrases : taught.
     general : taught phrases that are true of either side.
     unseen : never taught.
+    within : the action that may go on before and after it, with the whole called after this one; or "".
     """
 
     name: str
@@ -100,6 +101,7 @@ class Action:
     phrases: tuple[str, ...]
     general: tuple[str, ...]
     unseen: tuple[str, ...]
+    within: str = ""
 
     def mirror(self) -> Action:
         """The same action on the other side."""
@@ -119,7 +121,7 @@ def vocabulary() -> Mapping[str, Action]:
     for name, entry in yaml.safe_load(text).items():
         for side in SIDES if "SIDE" in name else ("",):
             parts = (_with_side(entry.get(key, ()), side) for key in ("phrases", "any", "unseen"))
-            action = Action(name, side, *parts)
+            action = Action(name, side, *parts, within=entry.get("within", ""))
             for alias in (name, *entry["names"]):
                 # A name without a side, of an action that has one, leaves open which.
                 if side and "SIDE" not in alias:

@@ -134,6 +134,18 @@ class Batch:
     step_counted: Bool
 
 
+def _course(parts: Sequence[tuple[int, int, Span, bool]], place: int) -> tuple[int, int]:
+    """Inputs before and after a part that may be called after it: what it happens in the course of."""
+    name = parts[place][2].action.within
+    lengths = [
+        parts[other][1] - parts[other][0]
+        if name and 0 <= other < len(parts) and parts[other][2].action.name == name
+        else 0
+        for other in (place - 1, place + 1)
+    ]
+    return lengths[0], lengths[1]
+
+
 class Batches:
     """Draws batches; the same seed and number give the same batch."""
 
@@ -146,6 +158,10 @@ class Batches:
         # An action that is seen once on one side is seen on the other one in the mirror.
         counts = np.array([len(spans) for spans in self._by_action], float)
         self._chance = np.sqrt(counts) / np.sqrt(counts).sum()
+        names = [action.name for action in words.actions]
+        self._around = [
+            names.index(action.within) if action.within in names else -1 for action in words.actions
+        ]
         walk = find_action("walk")
         self._walk = words.actions.index(walk) if walk in words.actions else -1
 
@@ -172,14 +188,16 @@ class Batches:
             motion.append(drawn.inputs)
             union = np.zeros(length, np.float32)
             seen = []
-            for first, last, span, flip in drawn.parts:
+            for place, (first, last, span, flip) in enumerate(drawn.parts):
                 begin, end = round(first / STRIDE), round(last / STRIDE)
                 if end - begin < _SHORTEST:
                     continue
                 number_of = self._words.index(span.action)
                 number_of = int(self._mirrors[number_of]) if flip else number_of
                 mask = np.zeros(length, np.float32)
-                mask[begin:end] = 1
+                before, after = _course(drawn.parts, place)
+                longer = rng.uniform(0, 1, 2) * (before // STRIDE, after // STRIDE)
+                mask[begin - int(longer[0]) : end + int(longer[1])] = 1
                 union += mask
                 inner = slice(begin + _MARGIN, max(end - _MARGIN, begin + _MARGIN))
                 steps[row, inner] = number_of
@@ -216,8 +234,11 @@ class Batches:
             numbers = self._words.pairs[pair]
         spans = []
         for number in numbers:
-            pool = self._by_action[number] or self._by_action[self._mirrors[number]]
-            spans.append(pool[int(rng.integers(len(pool)))])
+            around = self._around[number] if pair < 0 and rng.random() < 0.5 else -1
+            wanted = (number,) if around < 0 else (around, number, around)
+            for one in wanted:
+                pool = self._by_action[one] or self._by_action[self._mirrors[one]]
+                spans.append(pool[int(rng.integers(len(pool)))])
         return spans
 
     def _sentences(self, rng: np.random.Generator) -> tuple[Array, Bool]:

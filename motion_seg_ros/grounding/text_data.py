@@ -17,6 +17,7 @@ from motion_seg_ros.grounding.text_config import DisturbanceConfig
 from motion_seg_ros.skeleton.joint_sets import joints_by_name
 from motion_seg_ros.skeleton.motion_inputs import (
     INPUTS,
+    JOINTS,
     MOTION,
     POSITIONS,
     RATE,
@@ -32,6 +33,7 @@ Array = NDArray[np.float32]
 _TOGETHER = 64
 # What a joint's coordinates are in inputs: x, y, z.
 _AXES = 3
+_ARMS = [(JOINTS.index(f"{side}_elbow"), JOINTS.index(f"{side}_wrist")) for side in ("left", "right")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +214,7 @@ def sequence(
         piece = _resampled(rows_of, speed, disturbance.pace, rng)[: steps - filled]
         if len(piece) < 2:
             continue
+        piece = _as_by_another(piece, disturbance, rng)
         flip = bool(rng.random() < 0.5)
         rows.append(mirrored(piece) if flip else piece)
         parts.append((filled, filled + len(piece), span, flip))
@@ -245,21 +248,34 @@ def _resampled(rows: Array, speed: float, pace: float, rng: np.random.Generator)
     return result
 
 
+def _as_by_another(rows: Array, disturbance: DisturbanceConfig, rng: np.random.Generator) -> Array:
+    """The same done in another posture and with smaller or larger movements."""
+    extent = np.float32(np.exp(rng.uniform(-disturbance.extent, disturbance.extent)))
+    points = rows[:, POSITIONS].reshape(len(rows), -1, _AXES)
+    usual = points.mean(axis=0)
+    posture = rng.normal(0, disturbance.posture, usual.shape)
+    for near, far in _ARMS:
+        # The hand is freest, and the elbow goes half of its way.
+        way = rng.normal(0, disturbance.reach, _AXES)
+        posture[far] += way
+        posture[near] += way / 2
+    moved = usual + posture.astype(np.float32) + extent * (points - usual)
+    rows = rows.copy()
+    rows[:, POSITIONS] = moved.reshape(len(rows), -1)
+    rows[:, VELOCITIES] *= extent
+    return rows
+
+
 def _disturbed(inputs: Array, disturbance: DisturbanceConfig, rng: np.random.Generator) -> Array:
     angle = rng.normal(0, disturbance.turn)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
-    extent = np.float32(np.exp(rng.normal(0, disturbance.extent)))
+    shaking = rng.uniform(0, disturbance.noise)
     for part in (POSITIONS, VELOCITIES):
         points = inputs[:, part].reshape(len(inputs), -1, _AXES)
         points[..., :2] = points[..., :2] @ turn
-        noise = rng.normal(0, disturbance.noise, points.shape).astype(np.float32)
-        if part is POSITIONS:
-            usual = points.mean(axis=0)
-            posture = rng.normal(0, disturbance.posture, usual.shape).astype(np.float32)
-            points = usual + posture + extent * (points - usual) + noise
-        else:
-            # Noise of places is noise of their differences, smoothed by the resampling.
-            points = extent * points + noise * (RATE / 3)
+        noise = rng.normal(0, shaking, points.shape).astype(np.float32)
+        # Noise of places is noise of their differences, smoothed by the resampling.
+        points += noise if part is POSITIONS else noise * (RATE / 3)
         inputs[:, part] = points.reshape(len(inputs), -1)
     way = slice(MOTION.start, MOTION.start + 2)
     inputs[:, way] = inputs[:, way] @ turn
