@@ -120,16 +120,17 @@ def vocabulary() -> Mapping[str, Action]:
     found: dict[str, Action] = {}
     for name, entry in yaml.safe_load(text).items():
         for side in SIDES if "SIDE" in name else ("",):
-            parts = (_with_side(entry.get(key, ()), side) for key in ("phrases", "any", "unseen"))
-            action = Action(name, side, *parts, within=entry.get("within", ""))
+            phrases, general, unseen = (
+                _with_side(entry.get(key, ()), side) for key in ("phrases", "any", "unseen")
+            )
+            action = Action(name, side, phrases, general, unseen, entry.get("within", ""))
             for alias in (name, *entry["names"]):
                 # A name without a side, of an action that has one, leaves open which.
                 if side and "SIDE" not in alias:
                     if not entry.get("any"):
                         continue
-                    words = tuple(entry["any"])
-                    unseen = tuple(_without_side(phrase) for phrase in entry["unseen"])
-                    found[alias] = Action(name, "", words, (), unseen)
+                    either = tuple(_without_side(phrase) for phrase in entry["unseen"])
+                    found[alias] = Action(name, "", tuple(entry["any"]), (), either)
                 else:
                     (spelt,) = _with_side((alias,), side)
                     found[spelt] = action
