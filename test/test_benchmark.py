@@ -7,16 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from motion import NAMES, frames
 from test_baselines import motions
 
 from motion_seg_ros.cli import main
+from motion_seg_ros.datasets.labelled import load_labelled
+from motion_seg_ros.datasets.skeletons import skeleton_frames
 from motion_seg_ros.evaluation import segmenters
 from motion_seg_ros.evaluation.answers import Interview, SimulatedOracle
 from motion_seg_ros.evaluation.baselines import Baseline
 from motion_seg_ros.evaluation.benchmark import BenchmarkConfig, methods_of, run_benchmark, run_one, table
 from motion_seg_ros.evaluation.causal import MissingLibrary
 from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
+from motion_seg_ros.oracles import encoder_backend
+from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
 from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
 
 FPS = 25.0
 ROW = {
@@ -140,7 +146,10 @@ def test_a_sequence_of_unknown_labels_is_left_out(folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--links": "telepathy"}, "links must be none, kinematic or simulated:EVERY,ERR"),
+        (
+            {"--links": "telepathy"},
+            "links must be none, kinematic, encoder, kinematic-oracle or simulated:EVERY,ERR",
+        ),
         ({"--links": "simulated:5"}, "are written simulated:EVERY,ERR"),
         ({"--links": "simulated:5,0.1,0,9"}, "at most three"),
         ({"--links": "simulated:5,0.1,2-1"}, "no less than the shortest"),
@@ -291,3 +300,57 @@ def test_a_longer_lag_leaves_answers_more_time():
     config = BenchmarkConfig("stream", "unknown", "simulated:5,0.1,0.36-3.69", lag=4.0).segmenter()
     assert (config.lag, config.deadline) == (4.0, pytest.approx(3.4))
     assert BenchmarkConfig("stream", "unknown", "none").segmenter().lag == 1.8
+
+
+def save_skeletons(path: Path) -> Path:
+    """A person who does one thing after another, as joints; two of its frames show nobody."""
+    parts = [("wave", 6.0), ("squat", 6.0), ("wave", 5.0)]
+    joints = np.array([frame.skeletons[0].joints for frame in frames(parts)], np.float32)
+    joints[[40, 41]] = np.nan
+    truth = np.concatenate([np.full(round(30 * seconds), kind == "squat") for kind, seconds in parts])
+    names = np.array(NAMES)
+    return save(
+        path, features=None, joints=joints, joint_names=names, labels=truth.astype(np.int32), fps=30.0
+    )
+
+
+@pytest.mark.parametrize(("links", "backend"), [("encoder", "encoder"), ("kinematic-oracle", "kinematic")])
+def test_an_oracle_is_asked_as_the_node_asks(tmp_path: Path, links: str, backend: str) -> None:
+    recording = load_recording(save_skeletons(tmp_path / "day.npz"), tmp_path)
+    found = run_one(recording, "tvsh", BenchmarkConfig("stream", "unknown", links))
+    config = TranscriberConfig(labels=False)
+    oracle, note = open_oracle(OracleSettings(backend=backend, exact=True), config.deadline, encoder_backend)
+    assert oracle is not None
+    assert note == ""
+    node = Transcriber(config, oracle)
+    sequence = load_labelled(tmp_path / "day.npz")
+    people = skeleton_frames(sequence.joints, sequence.joint_names, sequence.fps, "z up")
+    events = [event for item in people for event in node.update(item)] + node.close()
+    oracle.close()
+    assert found.questions == int(oracle.facts()["asked"]) > 0
+    # The same motions end at the same places; a frame belongs to the step that it lies in.
+    ends = [event.end * 30.0 / 1e9 for event in events if event.final and not event.withdrawn]
+    changes = np.flatnonzero(np.diff(found.labels)) + 1
+    assert len(changes) == len(ends) - 1 >= 2
+    assert np.abs(changes - ends[:-1]).max() <= 2.0
+    assert int(oracle.facts()["answered"]) > 0
+
+
+def test_questions_to_an_oracle_are_counted_and_told(tmp_path: Path) -> None:
+    save_skeletons(tmp_path / "data" / "day.npz")
+    config = BenchmarkConfig("stream", "unknown", "kinematic-oracle")
+    sheets, _ = run_benchmark(tmp_path / "data", config, tmp_path / "out")
+    questions = sheets[0].rows[0]["questions"]
+    assert questions > 0
+    rate = questions / (510 / 30 / 60)
+    assert f"{questions} questions were asked, {rate:.1f} a minute" in table(config, sheets)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert "oracle with the backend kinematic" in summary["config"]["answers"]
+
+
+def test_an_oracle_needs_skeletons_and_a_stream(folder: Path, tmp_path: Path, capsys) -> None:
+    command = ["benchmark", str(folder), "--links", "encoder", "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "holds no skeletons" in capsys.readouterr().err
+    assert main([*command, "--mode", "batch"]) == 2
+    assert "need mode stream" in capsys.readouterr().err

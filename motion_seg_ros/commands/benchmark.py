@@ -32,7 +32,8 @@ def add(commands: Commands) -> None:
     benchmark.add_argument(
         "--links",
         default="kinematic",
-        help="none, kinematic or simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]] (default %(default)s)",
+        help="none, kinematic (jumps), encoder or kinematic-oracle (jumps, and answers of tvsh_node's oracle "
+        "with that backend) or simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]] (default %(default)s)",
     )
     benchmark.add_argument(
         "--lag",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.evaluation.recordings import stamp_of
 from motion_seg_ros.semantics.inquiry import Inquiry, even_odds
 
 # Seconds between boundaries that the inquiries expect.
@@ -112,6 +113,13 @@ class Interview:
         for entry in list(self._open):
             replies += self._go_on(entry, frame)
         return replies
+
+    def told(self, frame: int) -> list[tuple[int, int, float]]:
+        """As :meth:`step`, with the stamps of the frames."""
+        return [
+            (stamp_of(reply.first, self._fps), stamp_of(reply.second, self._fps), reply.same_probability)
+            for reply in self.step(frame)
+        ]
 
     def _margin(self, first: int) -> int:
         """How many frames before a gap may be asked about too: none across a boundary that is known, or that

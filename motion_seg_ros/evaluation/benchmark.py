@@ -17,15 +17,20 @@ from motion_seg_ros.evaluation import segmenters
 from motion_seg_ros.evaluation.answers import Interview, SimulatedOracle
 from motion_seg_ros.evaluation.baselines import BASELINES
 from motion_seg_ros.evaluation.causal import MissingLibrary
+from motion_seg_ros.evaluation.consultation import Consultation
 from motion_seg_ros.evaluation.found import Found
 from motion_seg_ros.evaluation.metrics import score
 from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
 from motion_seg_ros.humocon.features import concept_features
 from motion_seg_ros.humocon.runtime import EncoderConfig
+from motion_seg_ros.semantics.backends import ENCODER, KINEMATIC
 from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
 
 TVSH, ALL, FLOOR = "tvsh", "all", "equal-pieces"
 METHODS = (TVSH, *BASELINES)
+# Links without answers, and those by answers of an oracle that a robot has: its backend.
+_PLAIN = ("none", "kinematic")
+_ORACLES = {"encoder": ENCODER, "kinematic-oracle": KINEMATIC}
 _SIMULATED = "simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]]"
 # The numbers of a row and the heads of their columns.
 _HEADS = {
@@ -52,7 +57,9 @@ class BenchmarkConfig:
     ----------
     mode : "batch" (every frame known at once) or "stream" (one frame at a time).
     clusters : "known" (the number of motions is given) or "unknown".
-    links : "none", "kinematic" or "simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]]".
+    links : "none", "kinematic" (jumps), "encoder" or "kinematic-oracle" (jumps, and answers of the oracle of
+        tvsh_node with that backend, in streams of skeletons) or
+        "simulated:EVERY,ERR[,LATENCY_S[-SLOWEST_S]]".
     method : one of METHODS, or "all".
     features : of skeletons: "skeleton", or "concepts" for the encoded motion of a concept model.
     weights : folder of that model; "" for the one that comes with the package.
@@ -80,8 +87,9 @@ class BenchmarkConfig:
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
-        if self.links not in ("none", "kinematic"):
-            self.oracle()
+        self.oracle()
+        if self.links in _ORACLES and self.mode != "stream":
+            raise ValueError(f"an oracle answers while a stream goes by: links {self.links} need mode stream")
         self.segmenter()
         reason = unfit(self.method, self.mode, self.clusters) if self.method in BASELINES else ""
         if reason and self.method != FLOOR:
@@ -99,9 +107,10 @@ class BenchmarkConfig:
         """The simulated oracle that ``links`` asks for, or None."""
         kind, _, numbers = self.links.partition(":")
         if kind != "simulated":
-            if self.links in ("none", "kinematic"):
+            plain = (*_PLAIN, *_ORACLES)
+            if self.links in plain:
                 return None
-            raise ValueError(f"links must be none, kinematic or {_SIMULATED}, not {self.links!r}")
+            raise ValueError(f"links must be {', '.join(plain)} or {_SIMULATED}, not {self.links!r}")
         parts = numbers.split(",")
         try:
             every, error = int(parts[0]), float(parts[1])
@@ -171,6 +180,13 @@ def run_one(recording: Recording, method: str, config: BenchmarkConfig) -> Found
         return replace(segmenters.batch(recording, given, links), questions=questions)
     settings = config.segmenter()
     segmenter = StreamingSegmenter(recording.data.shape[1], settings, stray=recording.stray)
+    if config.links in _ORACLES:
+        backend = _ORACLES[config.links]
+        consultation = Consultation(recording, backend, settings.deadline, segmenter.outlook)
+        try:
+            return segmenters.stream(recording, segmenter, consultation)
+        finally:
+            consultation.close()
     asked = None if oracle is None else Interview(recording.truth, recording.fps, oracle)
     return segmenters.stream(recording, segmenter, asked)
 
@@ -305,6 +321,9 @@ def answers_note(config: BenchmarkConfig) -> str:
     """Where links came from, in words."""
     if config.oracle() is not None:
         return f"simulated from the labels ({config.links}): an upper bound, nothing that a robot could know"
+    if config.links in _ORACLES:
+        backend = _ORACLES[config.links]
+        return f"links from jumps of the features, and answers of the oracle with the backend {backend}"
     return {"none": "no links", "kinematic": "links from jumps of the features; no answers"}[config.links]
 
 
@@ -327,6 +346,10 @@ def table(config: BenchmarkConfig, sheets: Sequence[Sheet]) -> str:
     lines += [
         " ".join([title.ljust(width), *(_cell(name, row[name]) for name in _HEADS)]) for title, row in rows
     ]
+    questions = sum(row.get("questions", 0) for row in sheets[0].rows)
+    if questions:
+        minutes = sum(row["frames"] / row["fps"] for row in sheets[0].rows) / 60.0
+        lines.append(f"{questions} questions were asked, {questions / minutes:.1f} a minute")
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.datasets.labelled import Archive, LabelledSequence, load_labelled
 from motion_seg_ros.datasets.skeletons import guess_axes, names_of, skeleton_frames
-from motion_seg_ros.skeleton.features import SkeletonFeatures, limb_speed, usual_stray
+from motion_seg_ros.skeleton.features import SkeletonFeatures, limb_speed, usable_joints, usual_stray
 from motion_seg_ros.tvsh.transcriber import Observer
 
 Array = NDArray[np.float64]
@@ -34,6 +34,9 @@ class Recording:
     usable : (T,) whether the frame itself gave its vector.
     activity : (T,) limb speed of skeletons, or None.
     stray : (d,) what is known about the vectors' usual stray, or None.
+    joints : (T, 22, 3) smpl22 of skeletons, metres, z up, NaN where unseen; or None.
+    poses : (T, 48) the features of skeletons, whatever ``data`` are, the features before again where a frame
+        shows too little; or None.
     """
 
     name: str
@@ -43,6 +46,13 @@ class Recording:
     usable: NDArray[np.bool_]
     activity: Array | None = None
     stray: Array | None = None
+    joints: Array | None = None
+    poses: Array | None = None
+
+
+def stamp_of(frame: int, fps: float) -> int:
+    """Nanoseconds at which frame number ``frame`` is taken."""
+    return round(frame * 1e9 / fps)
 
 
 def find_recordings(folder: Path) -> tuple[list[Path], list[str]]:
@@ -104,10 +114,13 @@ def _from_skeletons(
     maker = SkeletonFeatures()
     rows: list[Array | None] = []
     observed: list[Array] = []
+    joints: list[Array] = []
     axes = guess_axes(sequence.joints, joint_names)
     for frame in skeleton_frames(sequence.joints, joint_names, sequence.fps, axes):
         person = frame.skeletons[0]
-        rows.append(maker.update(frame.stamp, person.joints, person.confidence.astype(np.float64)))
+        confidence = person.confidence.astype(np.float64)
+        rows.append(maker.update(frame.stamp, person.joints, confidence))
+        joints.append(np.where(usable_joints(person.joints, confidence)[:, None], person.joints, np.nan))
         if observer is not None and rows[-1] is not None:
             observed.append(observer.update(frame.stamp, person.joints, person.confidence))
     usable = np.array([row is not None for row in rows])
@@ -116,11 +129,12 @@ def _from_skeletons(
     seen = np.array([row for row in rows if row is not None])
     # Frame t shows what the last usable frame showed; the frames before the first, what that will show.
     shown = np.maximum(np.cumsum(usable) - 1, 0)
-    data = seen[shown]
-    activity = np.array([limb_speed(row) for row in data])
-    if observer is not None:
-        return Recording(name, sequence.fps, sequence.labels, np.array(observed)[shown], usable, activity)
-    return Recording(name, sequence.fps, sequence.labels, data, usable, activity, usual_stray())
+    poses = seen[shown]
+    activity = np.array([limb_speed(row) for row in poses])
+    data, stray = (poses, usual_stray()) if observer is None else (np.array(observed)[shown], None)
+    return Recording(
+        name, sequence.fps, sequence.labels, data, usable, activity, stray, np.array(joints), poses
+    )
 
 
 def _gradients(frame: NDArray[np.uint8]) -> Array:

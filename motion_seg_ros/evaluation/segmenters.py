@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.evaluation.answers import Interview
 from motion_seg_ros.evaluation.found import Found
-from motion_seg_ros.evaluation.recordings import Recording
+from motion_seg_ros.evaluation.recordings import Recording, stamp_of
 from motion_seg_ros.skeleton.resampling import StepResampler
 from motion_seg_ros.tvsh.batch import BatchConfig, segment_sequence
 from motion_seg_ros.tvsh.links import KinematicLinks
@@ -38,9 +38,17 @@ class Segmenter(Protocol):
         """Settle everything."""
 
 
-def stamp_of(frame: int, fps: float) -> int:
-    """Nanoseconds at which frame number ``frame`` is taken."""
-    return round(frame * 1e9 / fps)
+class Adviser(Protocol):
+    """Whoever asks about a recording while it goes by."""
+
+    @property
+    def questions(self) -> int:
+        """How many were asked."""
+        ...
+
+    def told(self, frame: int) -> Sequence[tuple[int, int, float]]:
+        """Take the next frame; two stamps and the probability of no boundary between them of each answer."""
+        ...
 
 
 def kinematic_links(recording: Recording) -> NDArray[np.float64]:
@@ -66,8 +74,8 @@ def batch(
     return Found(result.labels)
 
 
-def stream(recording: Recording, segmenter: Segmenter, interview: Interview | None = None) -> Found:
-    """Feed a segmenter one frame at a time, and the answers that an interview gets meanwhile.
+def stream(recording: Recording, segmenter: Segmenter, adviser: Adviser | None = None) -> Found:
+    """Feed a segmenter one frame at a time, and the answers that an adviser gets meanwhile.
 
     Idle frames have the label -1.
 
@@ -88,14 +96,13 @@ def stream(recording: Recording, segmenter: Segmenter, interview: Interview | No
             settled_at += [frame] * len(segmenter.settled_ids)
             for run in segmenter.open_runs[1:]:
                 first_told.setdefault(run.first, frame)
-        for reply in interview.step(frame) if interview else ():
-            moments = stamp_of(reply.first, fps), stamp_of(reply.second, fps)
-            segmenter.answer(*moments, reply.same_probability)
+        for answer in adviser.told(frame) if adviser else ():
+            segmenter.answer(*answer)
     segmenter.finish()
     ids += segmenter.settled_ids
     settled_at += [count - 1] * len(segmenter.settled_ids)
     found = _on_frames(recording, segmenter.resampler, ids, settled_at, first_told, milliseconds)
-    return replace(found, questions=interview.questions if interview else 0)
+    return replace(found, questions=adviser.questions if adviser else 0)
 
 
 def _on_frames(
