@@ -65,6 +65,24 @@ def test_frame_by_frame_is_the_whole_clip_and_a_batch_is_each_of_it(fps):
     np.testing.assert_array_equal(np.array(rows)[:, 0], whole)
 
 
+def test_any_parts_of_a_clip_are_the_whole_clip():
+    joints, trust = clip(40.0), np.ones((1200, 22))
+    joints[700:800, [1, 20, 7]] = np.nan
+    joints[:3, [2, 16]] = np.nan
+    stamps = [SECOND + round(i * 1e9 / RATE) for i in range(len(joints))]
+    whole = MotionInputs().extend(stamps, joints, trust)
+    assert whole.shape == (1199, INPUTS)
+    cuts = np.sort(np.random.default_rng(0).choice(len(joints), 30, replace=False))
+    stream = MotionInputs()
+    parts = [
+        stream.extend(stamps[first:last], joints[first:last], trust[first:last])
+        for first, last in zip([0, *cuts], [*cuts, len(joints)], strict=True)
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    with pytest.raises(ValueError, match="stamps must rise"):
+        MotionInputs().extend([1, 3, 3], joints[:3], trust[:3])
+
+
 def test_nothing_looks_ahead():
     joints = clip()
     changed = joints.copy()

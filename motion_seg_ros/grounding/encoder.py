@@ -119,17 +119,15 @@ def whole_inputs(joints: NDArray[np.floating], fps: float) -> tuple[NDArray[np.f
     frames = np.asarray(joints, np.float64)
     if frames.ndim != 3 or frames.shape[1:] != (22, 3) or not len(frames):
         raise ValueError(f"a motion must be (T, 22, 3) with T >= 1, not {frames.shape}")
-    stream, sure = MotionInputs(), np.ones(22)
-    steps: list[NDArray[np.float32]] = []
-    frame = 0
-    while frame <= len(frames) or len(steps) % STRIDE or not steps:
-        row = frames[min(frame, len(frames) - 1)]
-        completed = stream.update(round(frame * 1e9 / fps), row, sure)
-        wanted = len(completed) if frame <= len(frames) else STRIDE - len(steps) % STRIDE
-        steps += completed[:wanted]
-        frame += 1
+    stream = MotionInputs()
+    stamps = [round(frame * 1e9 / fps) for frame in range(len(frames) + 1)]
+    features = max(-(-(stamps[-1] // stream.time_of(1)) // STRIDE), 1)
+    while stamps[-1] < stream.time_of(features * STRIDE):
+        stamps.append(round(len(stamps) * 1e9 / fps))
+    frames = np.pad(frames, ((0, len(stamps) - len(frames)), (0, 0), (0, 0)), mode="edge")
+    steps = stream.extend(stamps, frames, np.ones(frames.shape[:2]))[: features * STRIDE]
     middle = [stream.time_of(step) + stream.time_of(step + 1) for step in range(1, len(steps), STRIDE)]
-    return np.array(steps, np.float32), np.array(middle, np.int64) // 2
+    return steps, np.array(middle, np.int64) // 2
 
 
 def held(inputs: NDArray[np.float32]) -> NDArray[np.float32]:

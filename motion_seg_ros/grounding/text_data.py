@@ -164,13 +164,11 @@ def _inputs(group: Sequence[Recording]) -> list[Array]:
     padded = np.stack(
         [np.pad(one.joints, ((0, length - len(one.joints)), (0, 0), (0, 0)), mode="edge") for one in group]
     ).astype(np.float64)
-    stream, sure, fps = MotionInputs((len(group),)), np.ones((len(group), 22)), group[0].fps
-    steps = [
-        step
-        for frame in range(length)
-        for step in stream.update(round(frame * 1e9 / fps), padded[:, frame], sure)
-    ]
-    together = np.array(steps, np.float32).reshape(-1, len(group), INPUTS)
+    fps = group[0].fps
+    stamps = [round(frame * 1e9 / fps) for frame in range(length)]
+    together = MotionInputs((len(group),)).extend(
+        stamps, padded.swapaxes(0, 1), np.ones((length, len(group), 22))
+    )
     counts = [int((len(one.joints) - 1) / fps * RATE) for one in group]
     return [together[:count, place].copy() for place, count in enumerate(counts)]
 

@@ -42,11 +42,9 @@ _HIPS = [SMPL22.index("left_hip"), SMPL22.index("right_hip")]
 
 def window_inputs(joints: Array, confidence: Array, rate: float, frames: int) -> NDArray[np.float32]:
     """Inputs (N, frames, INPUTS) of windows (N, F, 22, 3) with confidence (N, F, 22) at ``rate`` Hz."""
-    stream = MotionInputs((len(joints),))
-    steps: list[NDArray[np.float32]] = []
-    for i in range(joints.shape[1]):
-        steps += stream.update(round(i * 1e9 / rate), joints[:, i], confidence[:, i])
-    return np.stack(steps[:frames], axis=1)
+    stamps = [round(i * 1e9 / rate) for i in range(joints.shape[1])]
+    steps = MotionInputs((len(joints),)).extend(stamps, joints.swapaxes(0, 1), confidence.swapaxes(0, 1))
+    return np.ascontiguousarray(steps[:frames].swapaxes(0, 1))
 
 
 def plain_windows(

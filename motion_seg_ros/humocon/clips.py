@@ -124,8 +124,7 @@ def _encode(
             part = clips[piece.clip][begin : min(begin + _STEPS, piece.last)]
             frames[: len(part), row] = part
         sure = believed(frames, np.ones(frames.shape[:-1], np.float32))
-        for stamp, joints, confidence in zip(stamps[begin:], frames, sure, strict=False):
-            steps += inputs.update(stamp, joints, confidence)
+        steps += list(inputs.extend(stamps[begin : begin + len(frames)], frames, sure))
         whole = len(steps) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
         # The shortest come last: those that are over are not encoded.
         live = sum(piece.tokens > done for piece in batch)

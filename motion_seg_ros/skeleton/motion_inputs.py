@@ -11,6 +11,8 @@ Nothing looks at a later frame or at a clock.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +28,12 @@ Array = NDArray[np.float64]
 
 # Of a size, which is 0.43 m for an adult: the mean of trunk, thigh and shank.
 SIZE_M = 0.43
-_TRUNK, _HALF_HIPS, _HALF_SHOULDERS = 1.17, 0.23, 0.42
-# Parent, child, length: limbs hang on the lines of the hips and the shoulders, the head on the neck.
-_LIMBS = (
-    *(("shoulder", "elbow", 0.62), ("elbow", "wrist", 0.58)),
-    *(("hip", "knee", 0.95), ("knee", "ankle", 0.95), ("ankle", "foot", 0.32)),
-)
-_HEAD = 0.45
 SIDES = ("left", "right")
+_ARM, _LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle", "foot")
 JOINTS = (
     "head",
-    *(f"{side}_{joint}" for side in SIDES for joint in ("shoulder", "elbow", "wrist")),
-    *(f"{side}_{joint}" for side in SIDES for joint in ("hip", "knee", "ankle", "foot")),
+    *(f"{side}_{joint}" for side in SIDES for joint in _ARM),
+    *(f"{side}_{joint}" for side in SIDES for joint in _LEG),
 )
 ROOT = ("forward", "leftward", "upward", "turning", "height")
 _COUNT = len(JOINTS)
@@ -51,12 +47,41 @@ _SOURCE = np.array([SMPL22.index(joint) for joint in JOINTS])
 _PLACE = {joint: index for index, joint in enumerate(JOINTS)}
 _HIPS = (SMPL22.index("left_hip"), SMPL22.index("right_hip"))
 _SHOULDERS = (SMPL22.index("left_shoulder"), SMPL22.index("right_shoulder"))
-_ANCHORS = [*_HIPS, *_SHOULDERS]
-_BONES = [(f"{side}_{a}", f"{side}_{b}", length) for side in SIDES for a, b, length in _LIMBS]
-_PARENTS = np.array([SMPL22.index(a) for a, _, _ in _BONES])
-_CHILDREN = np.array([SMPL22.index(b) for _, b, _ in _BONES])
-_LENGTHS = np.array([length for _, _, length in _BONES])[:, None]
-_MEASURED = [i for i, (_, child, _) in enumerate(_BONES) if child.endswith(("knee", "ankle"))]
+_ANCHORS = np.array([*_HIPS, *_SHOULDERS])
+_LEFTS, _RIGHTS = np.array([_HIPS, _SHOULDERS]).T
+# Two points more than smpl22 has: the middle of the hips and that of the shoulders.
+_POINTS = (*SMPL22.joints, "hips", "shoulders")
+
+
+def _bones() -> Iterator[tuple[str, str, float]]:
+    """From, to and length in sizes of what each of :data:`JOINTS` hangs on, and of the trunk at last.
+
+    Limbs hang on the lines of the hips and the shoulders, the head and those lines on the trunk.
+    """
+    yield "shoulders", "head", 0.45
+    for line, half, limb, lengths in (
+        ("shoulder", 0.42, _ARM, (0.62, 0.58)),
+        ("hip", 0.23, _LEG, (0.95, 0.95, 0.32)),
+    ):
+        for side, other in zip(SIDES, reversed(SIDES), strict=True):
+            yield f"{other}_{line}", f"{side}_{line}", half
+            for parent, child, length in zip(limb[:-1], limb[1:], lengths, strict=True):
+                yield f"{side}_{parent}", f"{side}_{child}", length
+    yield "hips", "shoulders", 1.17
+
+
+_FROM = np.array([_POINTS.index(begin) for begin, _, _ in _bones()])
+_TO = np.array([_POINTS.index(end) for _, end, _ in _bones()])
+_LENGTHS = np.array([length for _, _, length in _bones()])[:, None]
+_TRUNK = _COUNT
+_ARMS, _LEGS = slice(1, 1 + 2 * len(_ARM)), slice(1 + 2 * len(_ARM), _COUNT)
+_LINES = np.array([_PLACE["left_hip"], _PLACE["left_shoulder"]])
+_MEASURED = np.array([_PLACE[f"{side}_{joint}"] for side in SIDES for joint in ("knee", "ankle")])
+_ANKLES = np.array([3 * _PLACE[f"{side}_ankle"] + 2 for side in SIDES])
+# What is known of a frame and lies on straight lines between frames.
+_MASK = slice(3 * _COUNT, 4 * _COUNT)
+_PATH = slice(_MASK.stop, _MASK.stop + 3)
+_ANGLE = _PATH.stop
 
 # Below this a joint is a guess, and a guess is worse than nothing.
 _MIN_CONFIDENCE = 0.3
@@ -64,6 +89,8 @@ _MIN_CONFIDENCE = 0.3
 _HEADING_TIME = 0.15
 _SIZE_TIME = 5.0
 _MIN_LENGTH = 1e-6
+# Frames of one track that are taken at once; more would not be faster and need more memory.
+_BLOCK = 512
 
 
 class MotionInputs:
@@ -84,7 +111,8 @@ class MotionInputs:
         self._root = np.zeros((*tracks, 3))
         self._usable = np.zeros(tracks, bool)
         self._path = np.zeros((*tracks, 3))
-        self._angle = np.zeros(tracks)
+        self._heading = np.zeros(tracks)
+        self._turns = np.zeros(tracks)
         self._before: Array | None = None
 
     def update(
@@ -106,108 +134,139 @@ class MotionInputs:
         ------
         ValueError : the stamp is not later than the last.
         """
-        if self._stamp is not None and stamp <= self._stamp:
-            raise ValueError(f"stamps must rise, but {stamp} follows {self._stamp}")
-        elapsed = 0.0 if self._stamp is None else (stamp - self._stamp) * 1e-9
-        self._stamp = stamp
-        seen = _seen(joints, confidence)
-        usable = np.asarray(seen[..., _ANCHORS].all(axis=-1))
-        seen &= usable[..., None]
-        # What is not seen stays where it was, so that nothing is ever NaN.
-        held = self._joints = np.where(seen[..., None], joints, self._joints)
-        self._follow(held, seen, usable, elapsed)
-        mask = _with_parents(seen)
-        values = np.concatenate(
-            (
-                self._body(held).reshape((*usable.shape, -1)),
-                mask[..., _SOURCE].astype(np.float64),
-                self._path,
-                self._angle[..., None],
-            ),
-            axis=-1,
-        )
-        return [self._describe(step) for step in self._resampler.update(stamp, values)]
+        return list(self.extend((stamp,), joints[None], confidence[None]))
+
+    def extend(
+        self, stamps: Sequence[int], joints: NDArray[np.floating], confidence: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """The even steps (S, ..., INPUTS) that the next frames complete: :meth:`update` of many at once.
+
+        Parameters
+        ----------
+        stamps : F int nanoseconds, rising.
+        joints : (F, ..., 22, 3).
+        confidence : (F, ..., 22).
+
+        Raises
+        ------
+        ValueError : a stamp is not later than the one before; nothing has changed then.
+        """
+        last = self._stamp
+        for stamp in stamps:
+            if last is not None and stamp <= last:
+                raise ValueError(f"stamps must rise, but {stamp} follows {last}")
+            last = stamp
+        done: list[Array] = []
+        count = max(_BLOCK // max(self._usable.size, 1), 1)
+        for first in range(0, len(stamps), count):
+            block = slice(first, first + count)
+            values = self._values(stamps[block], joints[block], confidence[block])
+            for stamp, row in zip(stamps[block], values, strict=True):
+                done += self._resampler.update(stamp, row)
+        if not done:
+            return np.zeros((0, *self._usable.shape, INPUTS), np.float32)
+        return self._describe(np.array(done))
 
     def time_of(self, step: int) -> int:
         """When step number ``step`` (from 0) begins, in nanoseconds."""
         return self._resampler.time_of(step)
 
-    def _follow(
-        self, joints: Array, seen: NDArray[np.bool_], usable: NDArray[np.bool_], elapsed: float
-    ) -> None:
-        """Keep the body's size, its heading and its way over the ground up to date."""
-        root = _middle(joints, _HIPS)
-        bones = joints[..., _CHILDREN[_MEASURED], :] - joints[..., _PARENTS[_MEASURED], :]
-        there = seen[..., _CHILDREN[_MEASURED]] & seen[..., _PARENTS[_MEASURED]]
-        trunk = _norm(_middle(joints, _SHOULDERS) - root)[..., 0]
-        count = there.sum(axis=-1) + 1
-        size = (np.where(there, _norm(bones)[..., 0], 0.0).sum(axis=-1) + trunk) / count
-        # The mean of all frames at first, later an exponential one.
-        self._weight = np.where(usable, self._weight * math.exp(-elapsed / _SIZE_TIME) + 1.0, self._weight)
-        gain = np.where(usable, 1.0 / np.maximum(self._weight, 1.0), 0.0)
-        self._size = self._size + gain * (size - self._size)
+    def _values(
+        self, stamps: Sequence[int], joints: NDArray[np.floating], confidence: NDArray[np.floating]
+    ) -> Array:
+        """(F, ..., _ANGLE + 1) of F frames: the body, which joints are seen, its way and its heading.
 
-        left = _unit(_line(joints, _HIPS)[..., :2]) + _unit(_line(joints, _SHOULDERS)[..., :2])
-        known = (self._left != 0).any(axis=-1)
-        turn = np.where(known, -math.expm1(-elapsed / _HEADING_TIME), 1.0)
-        turned = _unit(self._left + (turn * usable)[..., None] * (_unit(left) - self._left))
-        angle = np.arctan2(-turned[..., 0], turned[..., 1])
-        change = np.where(known, angle - self._angle, angle)
-        self._angle = np.where(
-            usable, self._angle + change - 2 * np.pi * np.round(change / (2 * np.pi)), self._angle
-        )
-        self._left = np.where(usable[..., None], turned, self._left)
+        Only what depends on the frame before goes frame by frame.
+        """
+        seen = _seen(joints, confidence)
+        usable = _anchored(seen)
+        seen &= usable[..., None]
+        mask = seen.take(_SOURCE, axis=-1)
+        _along_limbs(np.logical_and, mask[..., None])  # unseen elbows hide wrists
+        points = self._points(joints, seen)
+        bones = points.take(_TO, axis=-2) - points.take(_FROM, axis=-2)
+        lengths = _norm(bones)
+        heading = _left(bones.take(_LINES, axis=-2)[..., :2])
+        size, left = self._smooth(stamps, usable, _size(lengths[..., 0], mask), heading)
+        values = np.empty((*usable.shape, _ANGLE + 1))
+        body = _body(bones / np.maximum(lengths, _MIN_LENGTH))
+        values[..., POSITIONS] = _facing(body, left).reshape((*usable.shape, -1))
+        values[..., _MASK] = mask
+        values[..., _PATH] = self._way(points[..., _POINTS.index("hips"), :], size, usable)
+        values[..., _ANGLE] = self._turned(left)
+        return values
 
-        step = (root - self._root) / np.maximum(self._size, _MIN_LENGTH)[..., None]
-        self._path = self._path + np.where((usable & self._usable)[..., None], step, 0.0)
-        self._root, self._usable = root, usable
+    def _points(self, joints: NDArray[np.floating], seen: NDArray[np.bool_]) -> Array:
+        """(F, ..., len(_POINTS), 3); what is not seen stays where it was, so that nothing is ever NaN."""
+        points = np.empty((*seen.shape[:-1], len(_POINTS), 3))
+        held = points[..., :22, :]
+        held[:] = joints
+        before = self._joints
+        for frame, unseen in zip(held, ~seen[..., None], strict=True):
+            np.copyto(frame, before, where=unseen)
+            before = frame
+        self._joints = before.copy()
+        points[..., 22:, :] = (held.take(_LEFTS, axis=-2) + held.take(_RIGHTS, axis=-2)) / 2
+        return points
 
-    def _body(self, joints: Array) -> Array:
-        """(..., len(JOINTS), 3) of a body of fixed proportions in the same pose, facing +x."""
-        trunk = _TRUNK * _unit(_middle(joints, _SHOULDERS) - _middle(joints, _HIPS))
-        hips = _HALF_HIPS * _unit(_line(joints, _HIPS))
-        shoulders = _HALF_SHOULDERS * _unit(_line(joints, _SHOULDERS))
-        head = _HEAD * _unit(joints[..., SMPL22.index("head"), :] - _middle(joints, _SHOULDERS))
-        bones = _LENGTHS * _unit(joints[..., _CHILDREN, :] - joints[..., _PARENTS, :])
-        arms, legs = 2, 3
-        body = np.empty((*joints.shape[:-2], _COUNT, 3))
-        body[..., 0, :] = trunk + head
-        for side, sign in ((0, 1.0), (1, -1.0)):
-            limb = bones[..., side * (arms + legs) : (side + 1) * (arms + legs), :]
-            shoulder, hip = 1 + side * (arms + 1), 1 + 2 * (arms + 1) + side * (legs + 1)
-            body[..., shoulder, :] = trunk + sign * shoulders
-            body[..., hip, :] = sign * hips
-            for k in range(arms):
-                body[..., shoulder + k + 1, :] = body[..., shoulder + k, :] + limb[..., k, :]
-            for k in range(legs):
-                body[..., hip + k + 1, :] = body[..., hip + k, :] + limb[..., arms + k, :]
-        x, y = self._left[..., 1, None], -self._left[..., 0, None]  # forward: left turned by -90 degrees
-        forward = x * body[..., 0] + y * body[..., 1]
-        body[..., 1] = x * body[..., 1] - y * body[..., 0]
-        body[..., 0] = forward
-        return body
+    def _smooth(
+        self, stamps: Sequence[int], usable: NDArray[np.bool_], size: Array, left: Array
+    ) -> tuple[Array, Array]:
+        """Sizes (F, ...) and directions to the left (F, ..., 2) from those of single frames."""
+        before = (stamps[0] if self._stamp is None else self._stamp, *stamps[:-1])
+        elapsed = [(now - then) * 1e-9 for then, now in zip(before, stamps, strict=True)]
+        sizes, lefts = np.empty(size.shape), np.empty(left.shape)
+        for i, (time, there) in enumerate(zip(elapsed, usable, strict=True)):
+            # The first is believed at once.
+            turn = there * np.maximum(-math.expm1(-time / _HEADING_TIME), self._weight == 0)
+            self._left = _unit(self._left + turn[..., None] * (left[i] - self._left))
+            # The mean of all frames at first, later an exponential one.
+            weight = self._weight * math.exp(-time / _SIZE_TIME) + 1.0
+            self._weight = np.where(there, weight, self._weight)
+            self._size = self._size + there / weight * (size[i] - self._size)
+            sizes[i], lefts[i] = self._size, self._left
+        self._stamp = stamps[-1]
+        return sizes, lefts
 
-    def _describe(self, step: Array) -> NDArray[np.float32]:
-        """One even step and the one before as inputs."""
-        before = step if self._before is None else self._before
-        self._before = step
-        mask = slice(3 * _COUNT, 4 * _COUNT)
-        seen = step[..., mask] > 1 - 1e-6
-        moving = np.repeat(seen & (before[..., mask] > 1 - 1e-6), 3, axis=-1)
-        there = np.repeat(seen, 3, axis=-1)
-        way = (step[..., mask.stop : mask.stop + 3] - before[..., mask.stop : mask.stop + 3]) * RATE
-        cos, sin = np.cos(step[..., -1]), np.sin(step[..., -1])
-        ankles = step[..., [3 * _PLACE[f"{side}_ankle"] + 2 for side in SIDES]]
-        result = np.empty((*step.shape[:-1], INPUTS), np.float32)
-        result[..., POSITIONS] = np.where(there, step[..., POSITIONS], 0.0)
-        result[..., VELOCITIES] = np.where(
-            moving, (step[..., POSITIONS] - before[..., POSITIONS]) * RATE, 0.0
-        )
+    def _way(self, root: Array, size: Array, usable: NDArray[np.bool_]) -> Array:
+        """(F, ..., 3) sizes that the middle of the hips has gone, not counting jumps while it was unseen."""
+        roots = np.concatenate((self._root[None], root))
+        seen = np.concatenate((self._usable[None], usable))
+        steps = (roots[1:] - roots[:-1]) / np.maximum(size, _MIN_LENGTH)[..., None]
+        steps = np.where((seen[1:] & seen[:-1])[..., None], steps, 0.0)
+        steps[0] += self._path
+        path = np.add.accumulate(steps)
+        self._root, self._usable, self._path = roots[-1], seen[-1], path[-1]
+        return path
+
+    def _turned(self, left: Array) -> Array:
+        """(F, ...) headings in radians, counting whole turns."""
+        heading = np.arctan2(-left[..., 0], left[..., 1])
+        headings = np.concatenate((self._heading[None], heading))
+        over = np.rint((headings[1:] - headings[:-1]) / (2 * np.pi))
+        turns = self._turns - np.add.accumulate(over)
+        self._heading, self._turns = headings[-1], turns[-1]
+        return heading + 2 * np.pi * turns
+
+    def _describe(self, steps: Array) -> NDArray[np.float32]:
+        """Even steps (S, ..., _ANGLE + 1), each with the one before, as inputs."""
+        before = np.concatenate((steps[:1] if self._before is None else self._before, steps[:-1]))
+        self._before = steps[-1:]
+        body = (*steps.shape[:-1], _COUNT, 3)
+        seen = steps[..., _MASK] > 1 - 1e-6
+        moving = seen & (before[..., _MASK] > 1 - 1e-6)
+        rates = (steps - before) * RATE
+        way = rates[..., _PATH]
+        cos, sin = np.cos(steps[..., _ANGLE]), np.sin(steps[..., _ANGLE])
+        result = np.empty((*steps.shape[:-1], INPUTS), np.float32)
+        for part, source, there in ((POSITIONS, steps, seen), (VELOCITIES, rates, moving)):
+            shown = np.where(there[..., None], source[..., POSITIONS].reshape(body), 0.0)
+            result[..., part] = shown.reshape((*steps.shape[:-1], -1))
         result[..., MOTION.start] = cos * way[..., 0] + sin * way[..., 1]
         result[..., MOTION.start + 1] = cos * way[..., 1] - sin * way[..., 0]
         result[..., MOTION.start + 2] = way[..., 2]
-        result[..., MOTION.start + 3] = (step[..., -1] - before[..., -1]) * RATE
-        result[..., MOTION.start + 4] = -ankles.min(axis=-1)
+        result[..., MOTION.start + 3] = rates[..., _ANGLE]
+        result[..., MOTION.start + 4] = -steps.take(_ANKLES, axis=-1).min(axis=-1)
         result[..., SEEN] = seen
         return result
 
@@ -220,9 +279,8 @@ def motion_inputs(joints: NDArray[np.floating], fps: float) -> NDArray[np.float3
     joints : (T, 22, 3) metres, z up, NaN where unseen.
     fps : frames a second.
     """
-    stream, sure = MotionInputs(), np.ones(22)
-    steps = [step for i, row in enumerate(joints) for step in stream.update(round(i * 1e9 / fps), row, sure)]
-    return np.array(steps, np.float32).reshape(-1, INPUTS)
+    stamps = [round(i * 1e9 / fps) for i in range(len(joints))]
+    return MotionInputs().extend(stamps, joints, np.ones(joints.shape[:2]))
 
 
 def body_seen(joints: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -233,11 +291,16 @@ def body_seen(joints: NDArray[np.floating], confidence: NDArray[np.floating]) ->
     joints : (..., 22, 3), NaN where unseen.
     confidence : (..., 22) in 0..1.
     """
-    return np.asarray(_seen(joints, confidence)[..., _ANCHORS].all(axis=-1))
+    return _anchored(_seen(joints, confidence))
 
 
 def _seen(joints: NDArray[np.floating], confidence: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(joints).all(axis=-1) & (confidence >= _MIN_CONFIDENCE))
+
+
+def _anchored(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(...,) whether both hips and both shoulders are among the joints seen (..., 22)."""
+    return np.asarray(seen.take(_ANCHORS, axis=-1).all(axis=-1))
 
 
 def body_joints(positions: NDArray[np.floating]) -> Array:
@@ -282,29 +345,58 @@ def _mirror() -> tuple[NDArray[np.intp], NDArray[np.float32]]:
 _MIRROR, _MIRROR_SIGN = _mirror()
 
 
-def _with_parents(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A joint hangs on those between it and the trunk: unseen elbows hide wrists."""
-    seen = seen.copy()
-    for parent, child in zip(_PARENTS, _CHILDREN, strict=True):
-        seen[..., child] &= seen[..., parent]
-    return seen
+def _size(lengths: Array, mask: NDArray[np.bool_]) -> Array:
+    """(...,) size of bodies by their lengths (..., _COUNT + 1) and joints (..., _COUNT) that are seen."""
+    there = mask.take(_MEASURED, axis=-1)
+    measured = np.where(there, lengths.take(_MEASURED, axis=-1), 0.0).sum(axis=-1)
+    return np.asarray((measured + lengths[..., _TRUNK]) / (there.sum(axis=-1) + 1))
+
+
+def _left(lines: Array) -> Array:
+    """(..., 2) where the left is by the lines (..., 2, 2) of the hips and the shoulders."""
+    lines = _unit(lines)
+    return _unit(lines[..., 0, :] + lines[..., 1, :])
+
+
+def _body(directions: Array) -> Array:
+    """Joints (..., _COUNT, 3) of a body of fixed proportions whose bones (..., _COUNT + 1, 3) point so."""
+    bones = directions * _LENGTHS
+    body = bones[..., :_COUNT, :]
+    trunk = bones[..., _TRUNK, None, :]
+    body[..., :1, :] += trunk
+    body[..., _ARMS, :][..., :: len(_ARM), :] += trunk
+    _along_limbs(np.add, body)
+    return body
+
+
+def _facing(body: Array, left: Array) -> Array:
+    """Joints (..., _COUNT, 3) turned so that the direction ``left`` (..., 2) becomes +y."""
+    x, y = left[..., 1, None], -left[..., 0, None]  # forward: left turned by -90 degrees
+    result = np.empty(body.shape)
+    result[..., 0] = x * body[..., 0] + y * body[..., 1]
+    result[..., 1] = x * body[..., 1] - y * body[..., 0]
+    result[..., 2] = body[..., 2]
+    return result
+
+
+def _along_limbs(accumulate: np.ufunc, values: NDArray[Any]) -> None:
+    """Accumulate values (..., _COUNT, k) from the trunk outwards along every limb, in place."""
+    for joints, part in ((len(_ARM), _ARMS), (len(_LEG), _LEGS)):
+        limbs = values[..., part, :].reshape((*values.shape[:-2], 2, joints, values.shape[-1]))
+        accumulate.accumulate(limbs, axis=-2, out=limbs)
 
 
 def _middle(joints: Array, pair: tuple[int, int]) -> Array:
     return (joints[..., pair[0], :] + joints[..., pair[1], :]) / 2
 
 
-def _line(joints: Array, pair: tuple[int, int]) -> Array:
-    return joints[..., pair[0], :] - joints[..., pair[1], :]
-
-
 def _norm(vectors: Array) -> Array:
     # Not a sum over an axis: its order, and so its last bit, may depend on the shape.
     squares = vectors * vectors
-    total = squares[..., 0:1]
-    for axis in range(1, vectors.shape[-1]):
-        total = total + squares[..., axis : axis + 1]
-    return np.sqrt(total)
+    total = squares[..., 0] + squares[..., 1]
+    for axis in range(2, vectors.shape[-1]):
+        total = total + squares[..., axis]
+    return np.asarray(np.sqrt(total))[..., None]
 
 
 def _unit(vectors: Array) -> Array:
