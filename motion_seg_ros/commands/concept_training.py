@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -55,8 +56,9 @@ def _train(options: argparse.Namespace) -> int:
     done = train(
         config, options.data, options.out, resume=options.resume, probe=_probe(), tell=_progress(options.out)
     )
-    print("\n".join(f"{name}: {value:.4g}" for name, value in done.history[-1].items()))
-    print(f"wrote {options.out / CHECKPOINT}")
+    if _first_process():
+        print("\n".join(f"{name}: {value:.4g}" for name, value in done.history[-1].items()))
+        print(f"wrote {options.out / CHECKPOINT}")
     return OK
 
 
@@ -80,13 +82,16 @@ def _need_torch() -> None:
         raise ValueError(_EXTRA)
 
 
+def _first_process() -> bool:
+    """Whether this is the process of torchrun's that speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _progress(out: Path) -> Any:
     """Bars on the terminal and TensorBoard's files, for the first process only."""
-    import os
-
     from motion_seg_ros.humocon.training import Silent
 
-    if int(os.environ.get("RANK", "0")):
+    if not _first_process():
         return Silent()
 
     from torch.utils.tensorboard import SummaryWriter
