@@ -7,11 +7,12 @@ from motion_seg_ros.semantics.encoder import EncoderBackend, available_encoder
 from motion_seg_ros.semantics.protocol import Backend
 
 
-def encoder_backend() -> Backend:
-    """The calibrated motion encoder with what is installed and shipped.
+def encoder_backend() -> tuple[Backend, str]:
+    """The calibrated motion encoder with what is installed and shipped, and one sentence on what is not.
 
     Raises
     ------
     ImportError, OSError, ValueError : what it needs is missing or does not fit.
     """
-    return EncoderBackend(available_encoder(), load_calibrations())
+    encoder, note = available_encoder()
+    return EncoderBackend(encoder, load_calibrations()), note

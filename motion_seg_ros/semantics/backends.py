@@ -38,14 +38,14 @@ class OracleSettings(ServerSettings, AskingConfig, PolicyConfig):
 
 
 def open_oracle(
-    settings: OracleSettings, deadline: float, encoder: Callable[[], Backend]
+    settings: OracleSettings, deadline: float, encoder: Callable[[], tuple[Backend, str]]
 ) -> tuple[Oracle | None, str]:
-    """The oracle, or None for the backend none, and one sentence if it is another than the one asked for.
+    """The oracle, or None for the backend none, and one sentence if it is less than what was asked for.
 
     Parameters
     ----------
     deadline : seconds after a question's second moment within which an answer counts.
-    encoder : makes the backend ``encoder``, or raises ImportError, OSError or ValueError.
+    encoder : makes the backend ``encoder`` and says what it lacks, or raises ImportError, OSError or ValueError.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def open_oracle(
     return Oracle(settings, line, deadline), note
 
 
-def open_backend(settings: OracleSettings, encoder: Callable[[], Backend]) -> tuple[Backend, str]:
-    """The backend that the settings name, and one sentence if it is the kinematic one instead."""
+def open_backend(settings: OracleSettings, encoder: Callable[[], tuple[Backend, str]]) -> tuple[Backend, str]:
+    """The backend that the settings name, and one sentence if it is less than that."""
     if settings.backend == KINEMATIC:
         return KinematicBackend(), ""
     try:
@@ -84,7 +84,7 @@ def open_backend(settings: OracleSettings, encoder: Callable[[], Backend]) -> tu
             f"the backend {settings.backend} needs {error.name}: kinematic answers instead",
         )
     try:
-        return encoder(), ""
+        return encoder()
     except (ImportError, OSError, ValueError) as error:
         return KinematicBackend(), f"the backend encoder cannot be used ({error}): kinematic answers instead"
 

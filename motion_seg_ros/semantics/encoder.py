@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from motion_seg_ros.semantics.sentences import SentenceEncoder, SentenceModelMis
 from motion_seg_ros.skeleton.features import BODY, LEFT_ANKLE, PELVIS, RIGHT_ANKLE
 
 Array = NDArray[np.float64]
-log = logging.getLogger(__name__)
 
 # Names of likenesses, as calibrations know them.
 STATISTICS, HALVES, SENTENCES = "statistics", "own halves", "sentences"
@@ -150,14 +148,13 @@ def _cosine(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     return float(a @ b) / size if size > 0.0 else 0.0
 
 
-def available_encoder(embedding: Embedding | None = None) -> MotionEncoder:
-    """An encoder with sentences where the extra ``text`` is installed, else, with a warning, without."""
+def available_encoder(embedding: Embedding | None = None) -> tuple[MotionEncoder, str]:
+    """An encoder with sentences where the extra ``text`` is installed, else one without and why."""
     try:
         sentences = SentenceEncoder()
     except SentenceModelMissing as reason:
-        log.warning("motions are compared without words: %s", reason)
-        return MotionEncoder(None, embedding)
-    return MotionEncoder(sentences, embedding)
+        return MotionEncoder(None, embedding), f"motions are compared without words: {reason}"
+    return MotionEncoder(sentences, embedding), ""
 
 
 class EncoderBackend:
