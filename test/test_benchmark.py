@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -294,6 +295,31 @@ def test_latencies_are_drawn_between_their_ends():
     assert waits.min() >= 0.4 - 1 / FPS
     assert waits.max() <= 1.2 + 1 / FPS
     assert waits.std() > 0.1
+
+
+def test_slow_answers_are_asked_for_at_once() -> None:
+    truth = np.repeat([0, 1] * 30, 25)
+    oracle = SimulatedOracle(5, 0.1, 0.36, 3.69)
+
+    def in_time(deadline: float) -> float:
+        """How many answers about a boundary there are, on average, within 3.4 s."""
+        interview = Interview(truth, FPS, oracle, deadline)
+        there = [
+            reply
+            for frame in range(len(truth))
+            for reply in interview.step(frame)
+            if frame - reply.second <= 3.4 * FPS
+        ]
+        boundaries = np.arange(50, 1400, 25)
+        return float(np.mean([sum(r.first < b <= r.second for r in there) for b in boundaries]))
+
+    assert in_time(3.4) >= 3.0
+    assert in_time(3.4) > 2.0 * in_time(math.inf)
+    # Where two answers in a row are there in time, questions wait for one another.
+    quick = SimulatedOracle(5, 0.1, 0.5, 0.6)
+    one, other = Interview(truth, FPS, quick), Interview(truth, FPS, quick, 1.2)
+    for frame in range(200):
+        assert one.step(frame) == other.step(frame)
 
 
 def test_a_longer_lag_leaves_answers_more_time():

@@ -73,6 +73,19 @@ def test_no_pair_is_asked_twice_and_the_number_is_bounded():
     assert ask(11, inquiry, start=(10, 11)) == [(10, 11)]
 
 
+def test_what_is_asked_meanwhile_is_what_a_different_would_lead_to():
+    inquiry, told = (Inquiry(10, 20, (3, 0), 0.01, 0.9, 0.9, most=4) for _ in range(2))
+    told.tell(10, 20, even_odds(False, 0.9, 0.9))
+    awaited = [(10, 20)]
+    while pair := inquiry.question(awaited=awaited):
+        awaited.append(pair)
+    assert awaited[1] == told.question()
+    assert len(set(awaited)) == len(awaited) == 4
+    # Once there is an answer, nothing is taken for granted.
+    inquiry.tell(10, 20, even_odds(True, 0.9, 0.9))
+    assert inquiry.question(awaited=awaited[1:]) is None
+
+
 def test_contradiction_of_answers_that_are_never_wrong_leaves_the_belief():
     inquiry = Inquiry(10, 20, (0, 0), 0.01, 1.0, 1.0)
     inquiry.tell(10, 20, 1.0)

@@ -6,7 +6,8 @@ everything that was made with it says "simulated".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from motion_seg_ros.semantics.inquiry import Inquiry, even_odds
 
 # Seconds between boundaries that the inquiries expect.
 _TYPICAL_RUN = 2.0
+# Questions of one inquiry that are open at a time, when answers are slow.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +70,36 @@ class Reply:
 @dataclass(slots=True)
 class _Open:
     inquiry: Inquiry
-    asked: tuple[int, int] | None = None
-    due: int = 0
+    # Pairs that are asked about, and the frames with which their answers come.
+    awaited: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 class Interview:
     """Asks a simulated oracle while a sequence goes by, one inquiry for each gap of ``every`` frames.
 
-    An inquiry has one question open at a time; its answer comes ``latency`` after it was asked.
+    An answer comes ``latency`` after its question. An inquiry has one question open at a time; but where two
+    answers, one after the other, may come too late, it asks at once what it would ask after a "different".
 
     Parameters
     ----------
     truth : (T,) labels; an unknown stretch counts as one motion.
     fps : frames a second.
     oracle : who is asked.
+    deadline : seconds after a gap within which answers about it count.
 
     Attributes
     ----------
     questions : how many were asked.
     """
 
-    def __init__(self, truth: NDArray[np.integer], fps: float, oracle: SimulatedOracle) -> None:
+    def __init__(
+        self, truth: NDArray[np.integer], fps: float, oracle: SimulatedOracle, deadline: float = math.inf
+    ) -> None:
         self._truth = truth
         self._oracle = oracle
         self._fps = fps
         self._rate = 1.0 / max(2.0, _TYPICAL_RUN * fps)
+        self._at_once = 1 if 2.0 * max(oracle.latency, oracle.slowest) <= deadline else _AT_ONCE
         # Apart, so that latencies change no error.
         self._rng, self._latencies = (
             np.random.default_rng(oracle.seed),
@@ -123,32 +131,40 @@ class Interview:
 
     def _margin(self, first: int) -> int:
         """How many frames before a gap may be asked about too: none across a boundary that is known, or that
-        an open inquiry may yet find, for that would make them differ from the gap."""
-        if self._oracle.error == 0.0 or self._open:
+        an open inquiry may yet find, for that would make them differ from the gap. Where answers are slow
+        there is always an open one, and more is lost without other pairs around the gap."""
+        if self._oracle.error == 0.0 or (self._open and self._at_once == 1):
             return 0
         return min(first - max(self._boundaries, default=0), self._oracle.every)
 
     def _go_on(self, entry: _Open, frame: int) -> list[Reply]:
         replies = []
         while True:
-            if entry.asked is None:
-                entry.asked, entry.due = entry.inquiry.question(), frame + self._wait()
-                if entry.asked is None:
-                    self._finish(entry)
-                    break
-                self.questions += 1
-            if entry.due > frame:
+            self._ask(entry, frame)
+            there = [pair for pair, due in entry.awaited.items() if due <= frame]
+            if not there:
                 break
-            first, second = entry.asked
-            same = bool(
-                (self._truth[first] == self._truth[second]) != (self._rng.random() < self._oracle.error)
-            )
-            right = 1.0 - self._oracle.error
-            reply = Reply(first, second, even_odds(same, right, right))
-            entry.inquiry.tell(first, second, reply.same_probability)
-            replies.append(reply)
-            entry.asked = None
+            for first, second in there:
+                del entry.awaited[first, second]
+                same = bool(
+                    (self._truth[first] == self._truth[second]) != (self._rng.random() < self._oracle.error)
+                )
+                right = 1.0 - self._oracle.error
+                reply = Reply(first, second, even_odds(same, right, right))
+                entry.inquiry.tell(first, second, reply.same_probability)
+                replies.append(reply)
+        if not entry.awaited:
+            self._finish(entry)
         return replies
+
+    def _ask(self, entry: _Open, frame: int) -> None:
+        """Ask what may be asked now."""
+        while len(entry.awaited) < self._at_once:
+            pair = entry.inquiry.question(awaited=entry.awaited)
+            if pair is None:
+                break
+            entry.awaited[pair] = frame + self._wait()
+            self.questions += 1
 
     def _wait(self) -> int:
         """Frames until the next answer."""

@@ -187,7 +187,9 @@ def run_one(recording: Recording, method: str, config: BenchmarkConfig) -> Found
             return segmenters.stream(recording, segmenter, consultation)
         finally:
             consultation.close()
-    asked = None if oracle is None else Interview(recording.truth, recording.fps, oracle)
+    asked = None
+    if oracle is not None:
+        asked = Interview(recording.truth, recording.fps, oracle, settings.deadline)
     return segmenters.stream(recording, segmenter, asked)
 
 

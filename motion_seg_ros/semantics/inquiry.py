@@ -7,6 +7,7 @@ boundary at all (derived). One wrong "different" is so outvoted by other pairs b
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,34 +82,46 @@ class Inquiry:
         """
         if not self._first <= first < second <= self._last:
             raise ValueError(f"({first}, {second}) is not inside ({self._first}, {self._last})")
-        likelihood = np.full(len(self._belief), same_probability)
-        likelihood[first - self._first : second - self._first] = 1.0 - same_probability
-        belief = self._belief * likelihood
-        total = float(belief.sum())
-        # Answers that are never wrong contradict each other: nothing can be learned from the last one.
-        if total > 0.0:
-            self._belief = belief / total
+        self._belief = self._after(first, second, same_probability)
         self._asked.add((first, second))
         self._left -= 1
 
-    def question(self, after: int | None = None) -> tuple[int, int] | None:
+    def question(
+        self, after: int | None = None, awaited: Collection[tuple[int, int]] = ()
+    ) -> tuple[int, int] | None:
         """The pair, not asked about before, whose answer tells most; None when nothing more need be asked.
 
-        ``after`` : the second moment must come after this one, if it is given.
+        Parameters
+        ----------
+        after : the second moment must come after this one, if it is given.
+        awaited : pairs that are asked about and have no answer yet, oldest first. Where no other has one, the
+            oldest is taken to be a "different": otherwise what is asked meanwhile would not matter.
         """
-        if self._left <= 0 or float(self._belief.max()) >= self._sure:
+        belief = self._belief
+        if awaited and not self._asked:
+            belief = self._after(*next(iter(awaited)), even_odds(False, *self._right))
+        if self._left <= len(awaited) or float(belief.max()) >= self._sure:
             return None
-        before = np.concatenate(([0.0], np.cumsum(self._belief[:-1])))
+        before = np.concatenate(([0.0], np.cumsum(belief[:-1])))
         best, chosen = 0.0, None
         for first in range(len(before) - 1):
             for second in range(first + self._apart, len(before)):
                 pair = (self._first + first, self._first + second)
-                if pair in self._asked or (after is not None and pair[1] <= after):
+                if pair in self._asked or pair in awaited or (after is not None and pair[1] <= after):
                     continue
                 worth = information(float(before[second] - before[first]), *self._right)
                 if worth > best + 1e-12:
                     best, chosen = worth, pair
         return chosen
+
+    def _after(self, first: int, second: int, same_probability: float) -> NDArray[np.float64]:
+        """The belief after an answer."""
+        likelihood = np.full(len(self._belief), same_probability)
+        likelihood[first - self._first : second - self._first] = 1.0 - same_probability
+        belief = self._belief * likelihood
+        total = float(belief.sum())
+        # Answers that are never wrong contradict each other: nothing can be learned from the last one.
+        return belief / total if total > 0.0 else self._belief
 
 
 def information(different: float, same_right: float, different_right: float) -> float:
