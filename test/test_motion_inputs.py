@@ -18,7 +18,10 @@ from motion_seg_ros.skeleton.motion_inputs import (
     body_joints,
     mirrored,
     motion_inputs,
+    update_together,
 )
+
+PERIOD = 33_333_333
 
 
 def clip(seconds: float = 4.0, fps: float = 30.0) -> np.ndarray:
@@ -81,6 +84,25 @@ def test_any_parts_of_a_clip_are_the_whole_clip():
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     with pytest.raises(ValueError, match="stamps must rise"):
         MotionInputs().extend([1, 3, 3], joints[:3], trust[:3])
+
+
+def test_people_together_are_people_alone():
+    joints, sure = clip(), np.ones((3, 22))
+    joints[20:30, [20, 7]] = np.nan
+    present = {0: range(120), 1: range(7, 100), 2: [i for i in range(120) if i not in range(50, 60)]}
+    alone, crowd = ([MotionInputs() for _ in present] for _ in range(2))
+    told = 0
+    for i in range(120):
+        who = [person for person, frames in present.items() if i in frames]
+        rows, stamp = np.stack([joints[i - 40 * person] for person in who]), i * PERIOD
+        steps = update_together([crowd[person] for person in who], stamp, rows, sure[: len(who)])
+        for person, row, found in zip(who, rows, steps, strict=True):
+            expected = alone[person].update(stamp, row, sure[0])
+            np.testing.assert_array_equal(np.array(found), np.array(expected))
+            told += len(found)
+    assert told > 300
+    with pytest.raises(ValueError, match="stamps must rise"):
+        update_together(crowd[::2], stamp, rows[:2], sure[:2])
 
 
 def test_nothing_looks_ahead():

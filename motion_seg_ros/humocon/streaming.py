@@ -12,7 +12,7 @@ from motion_seg_ros.humocon.runtime import ConceptEncoder, ModelError
 from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
-from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, MotionInputs, body_seen
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, MotionInputs, body_seen, update_together
 from motion_seg_ros.skeleton.types import SkeletonFrame
 
 # Cameras come and go for days; the one that was heard of longest ago is forgotten.
@@ -156,10 +156,23 @@ class Tokenizer:
         self.health.duplicates += len(frame.skeletons) - len(people)
         self._forget_lost(camera, frame.stamp)
         camera.stamp = frame.stamp
+        if not people:
+            return []
+        joints = np.stack([joints for _, joints, _ in people.values()])
+        confidence = believed(joints, np.stack([trust for _, _, trust in people.values()]))
+        known = body_seen(joints, confidence).tolist()
+        tracks = {
+            track_id: self._see(camera, track_id, joint_set, seen)
+            for (track_id, (joint_set, _, _)), seen in zip(people.items(), known, strict=True)
+        }
+        present = {track_id: track for track_id, track in tracks.items() if track is not None}
+        rows = [track is not None for track in tracks.values()]
+        inputs = [track.inputs for track in present.values()]
+        steps = update_together(inputs, frame.stamp, joints[rows], confidence[rows])
         ready = []
-        for track_id, person in people.items():
-            track = self._see(camera, track_id, *person)
-            if track is not None and len(track.waiting) >= FRAMES_PER_TOKEN:
+        for (track_id, track), new in zip(present.items(), steps, strict=True):
+            track.waiting += new
+            if len(track.waiting) >= FRAMES_PER_TOKEN:
                 whole = len(track.waiting) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
                 motion, track.waiting = np.array(track.waiting[:whole]), track.waiting[whole:]
                 ready.append(_Ready(frame, track_id, track, motion))
@@ -176,17 +189,8 @@ class Tokenizer:
         for name in lost:
             del camera.tracks[name]
 
-    def _see(
-        self,
-        camera: _Camera,
-        track_id: str,
-        joint_set: str,
-        joints: NDArray[np.float64],
-        confidence: NDArray[np.float32],
-    ) -> _Track | None:
-        """The track of a skeleton, with its new steps; None while too little is seen to begin one."""
-        confidence = believed(joints, confidence)
-        seen = bool(body_seen(joints, confidence))
+    def _see(self, camera: _Camera, track_id: str, joint_set: str, seen: bool) -> _Track | None:
+        """The track of a skeleton of which enough is seen, or not; None if it is not enough to begin one."""
         self.health.unusable += not seen
         track = camera.tracks.get(track_id)
         if track is not None and track.joint_set != joint_set:
@@ -200,7 +204,6 @@ class Tokenizer:
             self.health.tracks += 1
         if seen:
             track.last_seen = camera.stamp
-        track.waiting += track.inputs.update(camera.stamp, joints, confidence)
         return track
 
     def _encode(self, ready: list[_Ready]) -> list[ConceptTokens]:
