@@ -21,7 +21,7 @@ def question(number: int = 0, track: str = "1", gap: int = SECOND) -> Question:
 class Scripted:
     """Answers after ``delay`` s with what ``say`` returns or raises."""
 
-    name, fingerprint, wants_images = "test", "test/1", False
+    name, fingerprint = "test", "test/1"
 
     def __init__(self, say=lambda question: Answer(0.9, source="test"), delay: float = 0.0) -> None:
         self.say, self.delay = say, delay

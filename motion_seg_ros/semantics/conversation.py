@@ -44,8 +44,8 @@ class ModelSettings:
     model: str = setting("", "Name of the language model; for llama_cpp the path of its .gguf file")
     shows: str = setting(
         "text",
-        "What the model gets: descriptions, drawn stick figures, or the camera's pictures of the person",
-        choices=("text", "figures", "images"),
+        "What the model gets: descriptions, or stick figures drawn from the joints",
+        choices=("text", "figures"),
     )
     prompt: str = setting("", "Instructions to the model, instead of those that are built in")
     temperature: float = setting(0.0, "Sampling temperature", low=0.0, high=2.0)
@@ -76,16 +76,9 @@ def messages(question: Question, settings: ModelSettings) -> list[dict[str, Any]
             sentence = describe(moment.joints, moment.fps).sentence
             parts.append({"type": "text", "text": f"{name} moment{after}: {sentence}"})
             continue
-        if settings.shows == "images" and moment.image is not None:
-            kind, data, what = "jpeg", moment.image, "a picture"
-        else:
-            kind, data, what = (
-                "png",
-                strip(moment),
-                "stick figures from left to right in time, left limbs blue",
-            )
+        what = "stick figures from left to right in time, left limbs blue"
         parts.append({"type": "text", "text": f"{name} moment{after} ({what}):"})
-        url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        url = f"data:image/png;base64,{base64.b64encode(strip(moment)).decode()}"
         parts.append({"type": "image_url", "image_url": {"url": url}})
     content: Any = parts
     if settings.shows == "text":

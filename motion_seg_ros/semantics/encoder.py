@@ -173,7 +173,7 @@ class EncoderBackend:
     ValueError : no calibration fits the encoder.
     """
 
-    name, wants_images = "encoder", False
+    name = "encoder"
 
     def __init__(self, encoder: MotionEncoder, calibrations: Sequence[Calibration]) -> None:
         fitting = [item for item in calibrations if set(item.inputs) <= set(encoder.inputs)]

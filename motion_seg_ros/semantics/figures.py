@@ -1,4 +1,4 @@
-"""Moments as strips of stick figures, for models that see but were given no camera's pictures."""
+"""Moments as strips of stick figures, for models that see; the camera's pictures stay where they are."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def distance(first: Array, second: Array) -> float:
 class KinematicBackend:
     """Same or different by the distance of signatures."""
 
-    name, fingerprint, wants_images = "kinematic", "kinematic/1", False
+    name, fingerprint = "kinematic", "kinematic/1"
 
     async def ask(self, question: Question) -> Answer:
         first, second = moment_features(question.first), moment_features(question.second)

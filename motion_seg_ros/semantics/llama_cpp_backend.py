@@ -30,11 +30,9 @@ class LlamaCppBackend:
 
     Raises
     ------
-    ValueError : no model is named, or pictures are to be shown.
+    ValueError : no model is named, or stick figures are to be shown.
     OSError : the model is not there.
     """
-
-    wants_images = False
 
     def __init__(self, settings: ModelSettings) -> None:
         if not settings.model:

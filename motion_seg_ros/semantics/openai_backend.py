@@ -68,10 +68,6 @@ class OpenAIBackend:
         numbers = (settings.temperature, settings.same_right, settings.different_right)
         self.fingerprint = hashlib.sha256(repr((said, numbers)).encode()).hexdigest()
 
-    @property
-    def wants_images(self) -> bool:
-        return self._settings.shows == "images"
-
     async def ask(self, question: Question) -> Answer:
         body = await self._request(question)
         try:

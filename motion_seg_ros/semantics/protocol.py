@@ -29,13 +29,11 @@ class Moment:
     stamp : nanoseconds, of the middle of the window.
     joints : (W, 22, 3) smpl22, W >= 1, evenly spaced in time, oldest first; metres, z up; NaN where unseen.
     fps : windows' frames a second.
-    image : the person in that instant as JPEG, if the backend that is asked wants pictures, else None.
     """
 
     stamp: int
     joints: NDArray[np.floating]
     fps: float
-    image: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.joints.ndim != 3 or self.joints.shape[1:] != (JOINTS, 3) or not len(self.joints):
@@ -64,9 +62,8 @@ class Question:
         for moment in (self.first, self.second):
             unseen = np.isnan(moment.joints)
             rounded = np.rint(np.where(unseen, 0.0, moment.joints) * _MILLIMETRES).astype("<i4")
-            image = moment.image or b""
-            content.update(struct.pack("<qqq", len(rounded), round(moment.fps * _HUNDREDTHS), len(image)))
-            content.update(rounded.tobytes() + np.packbits(unseen).tobytes() + image)
+            content.update(struct.pack("<qq", len(rounded), round(moment.fps * _HUNDREDTHS)))
+            content.update(rounded.tobytes() + np.packbits(unseen).tobytes())
         return content.hexdigest()
 
 
@@ -122,7 +119,6 @@ class Backend(Protocol):
     ----------
     name : as ``Answer.source``.
     fingerprint : changes whenever the same question may get another answer (weights, model, prompt, ...).
-    wants_images : whether moments should carry pictures.
     """
 
     @property
@@ -130,9 +126,6 @@ class Backend(Protocol):
 
     @property
     def fingerprint(self) -> str: ...
-
-    @property
-    def wants_images(self) -> bool: ...
 
     async def ask(self, question: Question) -> Answer:
         """Answer; BackendError if it cannot. May be cancelled."""
