@@ -345,9 +345,8 @@ def test_an_oracle_is_asked_as_the_node_asks(tmp_path: Path, links: str, backend
     recording = load_recording(save_skeletons(tmp_path / "day.npz"), tmp_path)
     found = run_one(recording, "tvsh", BenchmarkConfig("stream", "unknown", links))
     config = TranscriberConfig(labels=False)
-    oracle, note = open_oracle(OracleSettings(backend=backend, exact=True), config.deadline, encoder_backend)
+    oracle, _ = open_oracle(OracleSettings(backend=backend, exact=True), config.deadline, encoder_backend)
     assert oracle is not None
-    assert note == ""
     node = Transcriber(config, oracle)
     sequence = load_labelled(tmp_path / "day.npz")
     people = skeleton_frames(sequence.joints, sequence.joint_names, sequence.fps, "z up")
@@ -372,6 +371,16 @@ def test_questions_to_an_oracle_are_counted_and_told(tmp_path: Path) -> None:
     assert f"{questions} questions were asked, {rate:.1f} a minute" in table(config, sheets)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert "oracle with the backend kinematic" in summary["config"]["answers"]
+
+
+def test_an_oracle_that_cannot_be_had_is_told_and_not_replaced(tmp_path: Path, monkeypatch) -> None:
+    def broken():
+        raise OSError("no weights")
+
+    monkeypatch.setattr("motion_seg_ros.evaluation.consultation.encoder_backend", broken)
+    recording = load_recording(save_skeletons(tmp_path / "day.npz"), tmp_path)
+    with pytest.raises(ValueError, match="no weights"):
+        run_one(recording, "tvsh", BenchmarkConfig("stream", "unknown", "encoder"))
 
 
 def test_an_oracle_needs_skeletons_and_a_stream(folder: Path, tmp_path: Path, capsys) -> None:

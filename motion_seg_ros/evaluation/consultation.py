@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from motion_seg_ros.evaluation.recordings import Recording, stamp_of
 from motion_seg_ros.oracles import encoder_backend
 from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
+
+log = logging.getLogger(__name__)
 
 # One person is in view.
 _TRACK = "1"
@@ -38,8 +41,10 @@ class Consultation:
             raise ValueError(f"{recording.name} holds no skeletons, about which an oracle could be asked")
         settings = OracleSettings(backend=backend, exact=True)
         oracle, note = open_oracle(settings, deadline, encoder_backend)
-        if oracle is None or note:
+        if oracle is None or oracle.facts()["backend"] != backend:
             raise ValueError(note or f"the backend {backend} asks nobody")
+        if note:
+            log.warning(note)
         self._oracle, self._outlook = oracle, outlook
         self._joints, self._poses = recording.joints, recording.poses
         self._usable, self._fps = recording.usable, recording.fps

@@ -45,7 +45,8 @@ def open_oracle(
     Parameters
     ----------
     deadline : seconds after a question's second moment within which an answer counts.
-    encoder : makes the backend ``encoder`` and says what it lacks, or raises ImportError, OSError or ValueError.
+    encoder : makes the backend ``encoder`` and says what it lacks, or raises ImportError, OSError or
+        ValueError.
 
     Raises
     ------
