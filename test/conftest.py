@@ -34,9 +34,9 @@ def sample_clip() -> Path:
     return clip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium, for one module: a page left open moves on beside the tests that follow."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     driver = shutil.which("chromedriver")
