@@ -48,9 +48,9 @@ _SURE = 0.98
 class PolicyConfig:
     """What is asked, and how often."""
 
-    window: float = setting(0.8, "Seconds of motion around each moment of a question", low=0.2, high=5.0)
+    window: float = setting(1.2, "Seconds of motion around each moment of a question", low=0.2, high=5.0)
     per_minute: float = setting(
-        20.0, "Questions a minute and person, on average; a few may come at once", low=0.1, high=900.0
+        12.0, "Questions a minute and person, on average; a few may come at once", low=0.1, high=900.0
     )
     silence: float = setting(
         10.0, "Seconds without a question after which one is asked anyway", low=1.0, high=3600.0
