@@ -142,7 +142,7 @@ def test_the_budget_is_never_exceeded(server, tmp_path):
 
 def test_a_liar_is_told_and_not_believed(server, tmp_path):
     server.reply = says(said(same=False))
-    stream = Stream(settings(server, tmp_path, per_minute=300.0), DAY * 4)
+    stream = Stream(settings(server, tmp_path, per_minute=300.0), DAY * 8)
     stream.check()
     assert any("differs from itself" in complaint for complaint in stream.complaints)
     assert float(stream.facts["right about same"]) < 0.4
