@@ -41,7 +41,7 @@ class SourceConfig:
 class DisturbanceConfig:
     """How training motion is varied, so that other people and cameras look familiar."""
 
-    speed: float = setting(0.6, "largest change of a span's speed, as a logarithm", low=0, high=2)
+    speed: float = setting(0.9, "largest change of a span's speed, as a logarithm", low=0, high=2)
     pace: float = setting(0.3, "deviation of its logarithm within a span, every half second", low=0, high=2)
     turn: float = setting(0.15, "deviation of the direction a body faces (rad)", low=0, high=3)
     extent: float = setting(0.4, "largest change of how far movements go, as a logarithm", low=0, high=2)
@@ -87,7 +87,7 @@ class TextTrainingConfig:
     batch: int = setting(16, "sequences in a step", low=2, high=4096)
     frames: int = setting(360, "inputs of a sequence, 30 a second", low=60, high=10_000)
     longest: int = setting(150, "inputs of one action in a sequence at most", low=15, high=10_000)
-    steps: int = setting(1000, "steps of the optimiser", low=1, high=1_000_000)
+    steps: int = setting(1500, "steps of the optimiser", low=1, high=1_000_000)
     rest: int = setting(500, "steps between checkpoints and validations", low=1, high=1_000_000)
     learning_rate: float = setting(4e-3, "of AdamW, at its height", low=1e-7, high=1)
     weight_decay: float = setting(0.05, "of AdamW", low=0, high=1)
