@@ -334,5 +334,5 @@ def run_of(mask: NDArray[np.bool_]) -> tuple[int, int] | None:
 
 def span_of(times: NDArray[np.int64], first: int, last: int) -> tuple[int, int]:
     """Nanoseconds from the beginning of step ``first`` to the end of step ``last - 1``."""
-    half = round(step_seconds(times) * 5e8)
+    half = int(step_seconds(times) * 5e8)  # rounded down: not before the first frame
     return max(int(times[first]) - half, 0), int(times[last - 1]) + half
