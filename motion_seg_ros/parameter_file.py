@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from motion_seg_ros.settings import parameter_names
+from motion_seg_ros.yaml_file import read_yaml
 
 Settings = TypeVar("Settings")
 _KEY = "ros__parameters"
@@ -27,11 +26,9 @@ def read_parameters(path: Path, node: str) -> dict[str, Any]:
     ParameterError : the file cannot be read or is not a parameter file.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (UnicodeError, yaml.YAMLError, RecursionError) as error:
-        raise ParameterError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+        content = read_yaml(path)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
     general: dict[str, Any] = {}
     special: dict[str, Any] = {}
     sections: list[tuple[list[str], Any]] = [([], content)]

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from motion_seg_ros.settings import check, setting
+from motion_seg_ros.yaml_file import read_yaml
 
 Config = TypeVar("Config")
 CONFIGS = Path(__file__).parent / "configs"
@@ -127,12 +126,7 @@ def load_config(path: Path) -> TrainingConfig:
     ------
     ValueError : it cannot be read, is not YAML, or names an unknown or unfit setting; one sentence.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (UnicodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+    content = read_yaml(path)
     try:
         return from_mapping(content)
     except ValueError as error:
