@@ -15,10 +15,8 @@ from motion_seg_ros.bags.images import encode_jpeg, shrink
 from motion_seg_ros.bags.items import Item, Label
 from motion_seg_ros.bags.recording import recorded
 from motion_seg_ros.evaluation.report import Report, write_report
-from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
-from motion_seg_ros.tvsh.transcriber import Transcriber
 
 # What a page can show; an hour at 30 Hz is thinned to every fourth frame.
 MAX_FRAMES = 40_000
@@ -41,24 +39,10 @@ class Pose(Protocol):
 
 
 class Talk(Protocol):
-    """Skeletons to events: a Transcriber."""
+    """Skeletons to events: a Transcriber, or the whole core."""
 
     def update(self, frame: SkeletonFrame) -> list[SegmentEvent]:
         """What is new with this frame."""
-
-
-class TalkWithConcepts:
-    """A transcriber whose events carry the motion concepts that a tokenizer finds in the same frames."""
-
-    def __init__(self, transcriber: Transcriber, tokenizer: Tokenizer) -> None:
-        self._transcriber = transcriber
-        self._tokenizer = tokenizer
-
-    def update(self, frame: SkeletonFrame) -> list[SegmentEvent]:
-        """What is new with this frame."""
-        for told in self._tokenizer.update(frame):
-            self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
-        return self._transcriber.update(frame)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,6 @@ from motion_seg_ros.commands.terminal import (
     INTERRUPTED,
     OK,
     SOURCES,
-    pose_pipeline,
     progress_bar,
     tell_notes,
 )
@@ -69,6 +68,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 def _ground(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
+    from motion_seg_ros.core import pose_pipeline
     from motion_seg_ros.evaluation.grounding_page import GroundedTrack, write_page
     from motion_seg_ros.grounded import People, answers_json
     from motion_seg_ros.grounding.loading import load_grounder

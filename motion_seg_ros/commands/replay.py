@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from motion_seg_ros.commands.terminal import (
     INTERRUPTED,
     OK,
     SOURCES,
-    pose_pipeline,
     progress_bar,
     tell_notes,
 )
@@ -44,39 +42,15 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
-    from motion_seg_ros.humocon.features import concept_features
-    from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig, has_weights
-    from motion_seg_ros.humocon.streaming import Tokenizer, TokenizerConfig
-    from motion_seg_ros.oracles import encoder_backend
-    from motion_seg_ros.parameter_file import configure, read_parameters
-    from motion_seg_ros.replay import Story, Talk, TalkWithConcepts, replay
-    from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
-    from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
+    from motion_seg_ros.core import node_parameters, open_core, pose_pipeline
+    from motion_seg_ros.replay import Story, replay
     from motion_seg_ros.tvsh.transcript import Transcript
 
     source = open_source(options.source, from_images=options.from_images, topics=options.topic)
-    parameters = {
-        node: read_parameters(options.config, node) if options.config else {}
-        for node in ("pose_node", "tvsh_node", "humocon_node")
-    }
-    config = configure(TranscriberConfig, parameters["tvsh_node"])
-    # The questions are asked in the time of the recording, however fast it goes by.
-    asking = replace(configure(OracleSettings, parameters["tvsh_node"]), exact=True)
-    oracle, note = open_oracle(asking, config.deadline, encoder_backend)
-    notes = [note] if note else []
-    observe = None
-    if config.features == "concepts":
-        observe = concept_features(configure(EncoderConfig, parameters["tvsh_node"]))
-    transcriber = Transcriber(config, oracle, observe)
-    talk: Talk = transcriber
-    concepts = configure(EncoderConfig, parameters["humocon_node"])
-    if config.concept_tokens and has_weights(concepts):
-        encoder = ConceptEncoder(concepts)
-        notes += encoder.info.notes
-        tokenizer = Tokenizer(encoder, configure(TokenizerConfig, parameters["humocon_node"]))
-        talk = TalkWithConcepts(transcriber, tokenizer)
+    parameters = node_parameters(options.config)
+    core = open_core(parameters)
     tell_notes(source)
-    for note in notes:
+    for note in core.notes:
         print(f"motion-seg: {note}", file=sys.stderr)
     options.out.mkdir(parents=True, exist_ok=True)
     story, transcript = Story(), Transcript()
@@ -100,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
             file.flush()
 
         try:
-            for step in replay(iter(source), talk, pose):
+            for step in replay(iter(source), core, pose):
                 if step.refused:
                     refused.append(step.refused)
                 story.add(step.stamp, step.item)
@@ -112,9 +86,7 @@ def _run(options: argparse.Namespace) -> int:
                     tell(step.events)
         except KeyboardInterrupt:
             interrupted = True
-        tell(transcriber.close())
-    if oracle is not None:
-        oracle.close()
+        tell(core.close())
     seconds = time.perf_counter() - began
     if source.problem:
         print(f"motion-seg: {source.problem}", file=sys.stderr)
@@ -125,8 +97,8 @@ def _run(options: argparse.Namespace) -> int:
         return INTERRUPTED if interrupted else FAILED
     story.write(options.out / "report.html", title=Path(source.name).name, source=source.name)
     print(transcript.summary())
-    if oracle is not None:
-        told = oracle.facts()
+    if core.oracle is not None:
+        told = core.oracle.facts()
         print(
             f"oracle {told['backend']}: {told['asked']} questions, {told['answered']} answered, "
             f"{told['cached']} from the cache, {told['errors']} errors, cost {told['cost']}"

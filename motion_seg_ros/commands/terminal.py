@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,19 +27,3 @@ def tell_notes(source: Source) -> None:
     """What the user should know of a source, on stderr."""
     for note in source.notes:
         print(f"motion-seg: {note}", file=sys.stderr)
-
-
-@contextmanager
-def pose_pipeline(source: Source, model: str | None, parameters: dict[str, Any]) -> Iterator[Any]:
-    """The pose pipeline if the source has images, else None."""
-    if not source.has_images:
-        yield None
-        return
-    from motion_seg_ros.parameter_file import configure
-    from motion_seg_ros.pose.pipeline import PoseConfig, PosePipeline
-
-    pipeline = PosePipeline(configure(PoseConfig, parameters | ({"model": model} if model else {})))
-    try:
-        yield pipeline
-    finally:
-        pipeline.close()

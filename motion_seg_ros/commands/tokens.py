@@ -12,7 +12,6 @@ from motion_seg_ros.commands.terminal import (
     INTERRUPTED,
     OK,
     SOURCES,
-    pose_pipeline,
     progress_bar,
     tell_notes,
 )
@@ -119,6 +118,7 @@ def _of_frames(source: Source, encoder: ConceptEncoder, model: str | None) -> tu
     """The arrays of everything else, frame by frame, and how it ended."""
     import numpy as np
 
+    from motion_seg_ros.core import pose_pipeline
     from motion_seg_ros.humocon.streaming import Tokenizer
     from motion_seg_ros.humocon.tokens import ConceptTokens
     from motion_seg_ros.replay import replay
