@@ -45,7 +45,7 @@ def around(values: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_next_frame_at_the_flow_is_this_frame(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    joints = synthetic_motion(rng, 3.0)[::2]
+    joints = synthetic_motion(rng, 6.0)[::2]
     size = 160
     scene = unshaded(random_scene(rng, joints, size))
     frames, flow = render(joints, scene, size)

@@ -35,16 +35,44 @@ guard
 """
 
 # A name, behind "|" the postures it starts and ends in, then a key a line: the seconds to get there and the
-# pose; "*" marks the keys that are repeated, "-" is the posture.
+# pose; "*" marks the keys that are repeated, "-" is the posture. After "or" comes another way to do it.
 _ACTIONS = """
 wave with the {side} hand
     0.5  hand_r 0.25 0.25 0.72
   * 0.22  hand_r 0.25 0 0.74
   * 0.22  hand_r 0.22 0.52 0.7
+  or
+    0.5  hand_r 0.35 0.25 0.38
+  * 0.2  hand_r 0.36 0 0.42
+  * 0.2  hand_r 0.32 0.48 0.36
+  or
+    0.6  hand_r 0.1 0.3 0.92
+  * 0.35  hand_r 0.1 -0.25 0.94
+  * 0.35  hand_r 0.1 0.75 0.6
+  or
+    0.6  hand_r 0.3 0.75 0.3
+  * 0.25  hand_r 0.55 0.4 0.45
+  * 0.25  hand_r 0.1 0.85 0.3
+  or
+    0.5  hand_r 0.75 0.1 0.45
+  * 0.22  hand_r 0.8 0.1 0.2
+  * 0.22  hand_r 0.6 0.1 0.7
 wave with both hands
     0.5  hand_lr 0.15 0.2 0.9
   * 0.28  hand_lr 0.15 -0.1 0.92
   * 0.28  hand_lr 0.1 0.6 0.72
+  or
+    0.5  hand_lr 0.3 0.3 0.4
+  * 0.22  hand_lr 0.3 0.05 0.44
+  * 0.22  hand_lr 0.28 0.55 0.38
+  or
+    0.5  hand_lr 0.1 0.9 0.3
+  * 0.35  hand_lr 0.1 0.1 0.95
+  * 0.35  hand_lr 0.1 0.95 0.1
+  or
+    0.5  hand_l 0.2 -0.1 0.85  hand_r 0.2 0.4 0.8
+  * 0.3  hand_l 0.2 0.45 0.8  hand_r 0.2 -0.15 0.85
+  * 0.3  hand_l 0.2 -0.15 0.85  hand_r 0.2 0.45 0.8
 raise the {side} hand
   * 0.7  hand_r 0.12 0.18 0.96
   * 0.7  hand_r 0.12 0.18 0.96
@@ -69,6 +97,18 @@ clap
     0.4  hand_lr 0.5 -0.28 0
   * 0.14  hand_lr 0.5 0.05 0
   * 0.12  hand_lr 0.5 -0.33 0
+  or
+    0.4  hand_lr 0.45 -0.3 0.15
+  * 0.12  hand_lr 0.48 -0.15 0.17
+  * 0.1  hand_lr 0.45 -0.33 0.15
+  or
+    0.4  hand_lr 0.6 -0.2 0.05
+  * 0.25  hand_lr 0.55 0.45 0.05
+  * 0.2  hand_lr 0.6 -0.33 0.05
+  or
+    0.4  hand_lr 0.45 -0.28 -0.35
+  * 0.16  hand_lr 0.5 0 -0.35
+  * 0.13  hand_lr 0.45 -0.33 -0.35
 clap above the head
     0.6  hand_lr 0.2 -0.3 0.8
   * 0.2  hand_lr 0.15 0.25 0.8
@@ -89,17 +129,105 @@ throw with the {side} hand | stand > stand
   * 0.18  hand_r 0.85 -0.1 0.35  twist 0.4  bend 0.2  hip_l 0.4  hip_r -0.2  knee_l 0.4
   * 0.3  hand_r 0.5 -0.4 -0.6  twist 0.6  bend 0.35  hip_l 0.4  hip_r -0.2  knee_l 0.4
   * 0.7  -
+  or
+  * 0.5  hand_r -0.1 0.3 0.6  twist -0.35
+  * 0.16  hand_r 0.85 -0.1 0.3  twist 0.3  bend 0.15
+  * 0.25  hand_r 0.5 -0.3 -0.5  twist 0.35  bend 0.2
+  * 0.6  -
+  or
+  * 0.5  hand_r -0.5 0.1 -0.75  bend 0.3  twist -0.25  hip_l 0.3  knee_l 0.3
+  * 0.22  hand_r 0.85 0 0.1  bend 0.2  twist 0.2  hip_l 0.35  hip_r -0.15  knee_l 0.35
+  * 0.25  hand_r 0.65 -0.1 0.6  bend 0.1
+  * 0.6  -
+  or
+  * 0.6  hand_r 0.4 -0.5 0  twist 0.5
+  * 0.2  hand_r 0.65 0.5 0.1  twist -0.25
+  * 0.25  hand_r 0.35 0.8 0.1  twist -0.3
+  * 0.6  -
 push with both hands
   * 0.5  hand_lr 0.35 -0.05 -0.1  bend 0.1
   * 0.55  hand_lr 0.92 -0.1 0  bend 0.35  hip_l 0.3  knee_l 0.35  hip_r -0.1
   * 0.5  hand_lr 0.35 -0.05 -0.1  bend 0.1
+  or
+    0.5  hand_lr 0.4 -0.05 -0.1
+  * 0.9  hand_lr 0.9 -0.12 -0.05  bend 0.45  hip_r -0.35  knee_r 0.15  hip_l 0.5  knee_l 0.6
+  * 0.7  hand_lr 0.85 -0.12 -0.05  bend 0.4  hip_r -0.3  knee_r 0.1  hip_l 0.45  knee_l 0.55
+  or
+  * 0.45  hand_lr 0.32 0 -0.1
+  * 0.3  hand_lr 0.95 -0.1 0.05  bend 0.2
+  * 0.35  hand_lr 0.9 -0.1 0  bend 0.15
+  * 0.5  -
+push with the {side} hand
+  * 0.5  hand_r 0.32 0.1 -0.1  twist -0.15
+  * 0.4  hand_r 0.95 -0.05 0.05  twist 0.3  bend 0.15
+  * 0.4  hand_r 0.92 -0.05 0  twist 0.25  bend 0.15
+  * 0.5  -
+  or
+    0.5  hand_r 0.35 0.05 0  twist -0.1
+  * 0.7  hand_r 0.92 -0.1 0  twist 0.3  bend 0.35  hip_l 0.4  knee_l 0.45  hip_r -0.2
+  * 0.5  hand_r 0.4 0.05 0  twist -0.1
 pull with both hands
     0.6  hand_lr 0.9 -0.15 -0.1  bend 0.35
   * 0.6  hand_lr 0.28 0.1 -0.25  bend -0.2  hip_r -0.1  knee_l 0.35  hip_l 0.35
   * 0.4  hand_lr 0.9 -0.15 -0.1  bend 0.35
+  or
+  * 0.5  hand_lr 0.93 -0.15 0
+  * 0.5  hand_lr 0.32 0.05 -0.15  bend -0.1
+  * 0.3  hand_lr 0.3 0.08 -0.2  bend -0.1
+  * 0.5  -
+  or
+    0.5  hand_l 0.9 -0.2 0  hand_r 0.4 -0.1 -0.2
+  * 0.45  hand_l 0.35 -0.05 -0.2  hand_r 0.9 -0.2 0  twist 0.2
+  * 0.45  hand_l 0.9 -0.2 0  hand_r 0.35 -0.05 -0.2  twist -0.2
+  or
+    0.6  hand_lr 0.4 -0.15 0.8
+  * 0.5  hand_lr 0.38 -0.1 -0.05  bend 0.2  knee_lr 0.3  hip_lr 0.25
+  * 0.5  hand_lr 0.4 -0.15 0.8
+pull with the {side} hand
+  * 0.5  hand_r 0.95 -0.05 0  twist 0.25  bend 0.1
+  * 0.5  hand_r 0.32 0.15 -0.15  twist -0.25
+  * 0.4  hand_r 0.3 0.15 -0.2  twist -0.25
+  * 0.5  -
+  or
+    0.5  hand_r 0.92 -0.1 -0.1  twist 0.3  bend 0.25
+  * 0.7  hand_r 0.35 0.1 -0.25  twist -0.3  bend -0.15  hip_l 0.35  knee_l 0.35
+  * 0.5  hand_r 0.92 -0.1 -0.1  twist 0.3  bend 0.25
+reach for something with the {side} hand
+  * 0.8  hand_r 0.9 -0.05 -0.3  bend 0.4  twist 0.15
+  * 0.4  hand_r 0.9 -0.05 -0.32  bend 0.4  twist 0.15
+  * 0.7  hand_r 0.45 -0.1 -0.3
+  * 0.5  -
+  or
+  * 0.8  hand_r 0.75 0.1 0.55  toe_lr 0.2
+  * 0.4  hand_r 0.77 0.1 0.57  toe_lr 0.2
+  * 0.7  hand_r 0.45 -0.1 -0.3
+  * 0.5  -
+  or
+  * 0.8  hand_r 0.55 0.65 -0.35  twist -0.35  lean -0.15
+  * 0.4  hand_r 0.55 0.67 -0.37  twist -0.35  lean -0.15
+  * 0.7  hand_r 0.45 -0.1 -0.3
+  * 0.5  -
 carry a box with both hands
     0.8  hand_lr 0.55 -0.02 -0.35  bend -0.05
   * 1  hand_lr 0.55 -0.02 -0.33  bend -0.05
+  or
+    0.8  hand_lr 0.4 -0.12 -0.12  bend -0.1
+  * 1  hand_lr 0.4 -0.12 -0.1  bend -0.1
+  or
+    0.8  hand_lr 0.4 -0.08 -0.85  bend 0.1
+  * 1  hand_lr 0.42 -0.08 -0.83  bend 0.1
+  or
+    0.8  hand_lr 0.75 0 -0.3  bend -0.05
+  * 1  hand_lr 0.75 0 -0.32  bend -0.05
+carry something on the {side} arm
+    0.8  hand_r 0.4 -0.1 -0.3
+  * 1  hand_r 0.42 -0.1 -0.28
+  or
+    0.8  hand_r 0.5 0.05 -0.45  lean 0.05
+  * 1  hand_r 0.5 0.05 -0.43  lean 0.05
+  or
+    0.8  hand_r 0.05 0.15 0.3  look 0.15
+  * 1  hand_r 0.05 0.15 0.32  look 0.15
 carry a bag with the {side} hand
     0.6  hand_r 0 0.2 -0.97  lean 0.12
   * 1  hand_r 0.05 0.2 -0.97  lean 0.1
@@ -225,11 +353,39 @@ pick something up with the {side} hand | stand > stand
   * 0.3  hip_lr 1.2  knee_lr 1.45  bend 1  nod 0.3  hand_r 0.85 -0.1 -0.5
   * 0.9  hand_r 0.5 0 -0.3
   * 0.4  hand_r 0.5 0 -0.3
+  or
+  * 0.8  hip_lr 0.45  knee_lr 0.3  bend 1.6  nod 0.2  hand_r 0.93 -0.1 0.1  hand_l 0.45 0.05 -0.6
+  * 0.3  hip_lr 0.45  knee_lr 0.3  bend 1.65  nod 0.2  hand_r 0.95 -0.1 0.1  hand_l 0.45 0.05 -0.6
+  * 0.8  hand_r 0.35 0.05 -0.6
+  * 0.4  -
+  or
+  * 0.9  hip_lr 1.75  knee_lr 2.15  spread_lr 0.15  bend 0.7  hand_r 0.6 -0.05 -0.75  hand_l 0.5 -0.1 -0.4
+  * 0.3  hip_lr 1.75  knee_lr 2.15  spread_lr 0.15  bend 0.75  hand_r 0.6 -0.05 -0.78  hand_l 0.5 -0.1 -0.4
+  * 0.9  hand_r 0.45 0 -0.4
+  * 0.4  -
+  or
+  * 0.8  hip_l 1.3  knee_l 1.5  hip_r 0.2  knee_r 1.3  toe_r 0.4  bend 0.9  hand_r 0.75 0 -0.65
+  * 0.3  hip_l 1.3  knee_l 1.5  hip_r 0.2  knee_r 1.3  toe_r 0.4  bend 0.95  hand_r 0.75 0 -0.68
+  * 0.8  -
+  or
+  * 0.8  hip_lr 0.4  knee_lr 0.4  bend 1.3  twist -0.5  lean -0.3  hand_r 0.8 0.3 -0.3
+  * 0.3  hip_lr 0.4  knee_lr 0.4  bend 1.35  twist -0.5  lean -0.3  hand_r 0.82 0.3 -0.3
+  * 0.8  -
 pick up a box with both hands | stand > stand
   * 0.9  hip_lr 1.2  knee_lr 1.45  bend 1  nod 0.3  hand_lr 0.85 0 -0.45
   * 0.3  hip_lr 1.2  knee_lr 1.45  bend 1  nod 0.3  hand_lr 0.85 0 -0.45
   * 1  hand_lr 0.55 -0.02 -0.35
   * 0.4  hand_lr 0.55 -0.02 -0.35
+  or
+  * 0.9  hip_lr 0.45  knee_lr 0.35  bend 1.6  nod 0.2  hand_lr 0.93 0 0.05
+  * 0.3  hip_lr 0.45  knee_lr 0.35  bend 1.65  nod 0.2  hand_lr 0.95 0 0.05
+  * 0.9  hand_lr 0.5 0 -0.4
+  * 0.4  hand_lr 0.5 0 -0.4
+  or
+  * 0.9  hip_lr 1.75  knee_lr 2.15  spread_lr 0.25  bend 0.7  hand_lr 0.6 0 -0.7
+  * 0.3  hip_lr 1.75  knee_lr 2.15  spread_lr 0.25  bend 0.7  hand_lr 0.6 0 -0.72
+  * 1  hand_lr 0.5 0 -0.4
+  * 0.4  -
 jump | stand > stand
   * 0.4  hip_lr 0.95  knee_lr 1.3  hand_lr -0.35 0.25 -0.8  bend 0.5
   * 0.2  toe_lr 0.8  hand_lr 0.4 0.2 0.7  lift 0.25
@@ -262,9 +418,34 @@ crawl | hands and knees > hands and knees
 sit down | stand > sit
     0.7  hip_lr 1.1  knee_lr 1.2  hand_lr 0.45 0.1 -0.5  bend 0.6
     0.7  -
+  or
+    0.8  hip_lr 1  knee_lr 1.1  hand_lr -0.3 0.25 -0.8  bend 0.5
+    0.8  -
+  or
+    0.6  hip_lr 0.9  knee_lr 1  hand_lr 0.2 0.1 -0.9  bend 0.35
+    0.7  -
+  or
+    0.6  hip_lr 1.2  knee_lr 1.3  hand_lr 0.6 0 -0.4  bend 0.8
+    0.5  hip_lr 1.5  knee_lr 1.45  hand_lr 0.4 0.05 -0.6  bend -0.15
+    0.5  -
+  or
+    0.4  twist 0.3  look 0.5  hand_r -0.3 0.25 -0.85
+    0.7  hip_lr 1  knee_lr 1.15  hand_lr 0.55 -0.02 -0.6  bend 0.9
+    0.8  -
 stand up from a chair | sit > stand
     0.7  hip_lr 1.1  knee_lr 1.2  hand_lr 0.45 0.1 -0.5  bend 0.6
     0.7  -
+  or
+    0.5  hip_lr 1.45  knee_lr 1.6  hand_lr 0.55 -0.02 -0.6  bend 0.95
+    0.5  hip_lr 0.9  knee_lr 1  hand_lr 0.55 -0.02 -0.6  bend 0.8
+    0.6  -
+  or
+    0.6  hip_lr 1.2  knee_lr 1.3  hand_lr -0.15 0.25 -0.8  bend 0.6
+    0.6  -
+  or
+    0.5  hip_lr 1.3  knee_lr 1.4  hand_lr 0.85 0 -0.3  bend 0.6
+    0.6  hip_lr 0.5  knee_lr 0.55  hand_lr 0.6 0 -0.6  bend 0.35
+    0.5  -
 sit down on the floor | stand > sit on the floor
     0.7  hip_lr 1.7  knee_lr 2  hand_lr 0.4 0.2 -0.7  bend 0.6
     0.7  -
@@ -299,20 +480,32 @@ get up from hands and knees | hands and knees > stand
 
 
 @dataclass(frozen=True)
+class Way:
+    """One of the ways to do something.
+
+    Attributes
+    ----------
+    keys : (seconds to get there, pose).
+    cycle : from which key on it is repeated; the keys before it come once.
+    """
+
+    keys: tuple[tuple[float, Pose], ...]
+    cycle: int
+
+
+@dataclass(frozen=True)
 class Action:
     """What is done once or again and again.
 
     Attributes
     ----------
     name : in plain words, in the form "wave with the right hand".
-    keys : (seconds to get there, pose).
-    cycle : from which key on it is repeated; the keys before it come once.
+    ways : of doing it, each as likely.
     start, end : postures; "any" goes with standing, sitting and walking.
     """
 
     name: str
-    keys: tuple[tuple[float, Pose], ...]
-    cycle: int
+    ways: tuple[Way, ...]
     start: str
     end: str
 
@@ -348,18 +541,25 @@ def _read_poses() -> tuple[dict[str, Pose], dict[str, str]]:
 def _read_actions(poses: dict[str, Pose]) -> tuple[Action, ...]:
     actions: list[Action] = []
     for block in re.split(r"\n(?! )", _ACTIONS.strip()):
-        head, *lines = block.splitlines()
+        head, _, body = block.partition("\n")
         name, _, way = head.partition(" | ")
         start, _, end = (way or "any > any").partition(" > ")
-        rows = [line.replace("*", " ").split() for line in lines]
-        keys = tuple((float(seconds), _pose(words, poses)) for seconds, *words in rows)
-        cycle = sum("*" not in line for line in lines)
-        actions.append(Action(name.replace("{side}", "right"), keys, cycle, start, end))
+        ways = tuple(_read_way(part, poses) for part in body.split("\n  or\n"))
+        actions.append(Action(name.replace("{side}", "right"), ways, start, end))
         if "{side}" in name:
             other = name.replace("from right to left", "from left to right").replace("{side}", "left")
-            left = tuple((seconds, mirrored(pose)) for seconds, pose in keys)
-            actions.append(Action(other, left, cycle, start, end))
+            left = tuple(
+                Way(tuple((seconds, mirrored(pose)) for seconds, pose in one.keys), one.cycle) for one in ways
+            )
+            actions.append(Action(other, left, start, end))
     return tuple(actions)
+
+
+def _read_way(text: str, poses: dict[str, Pose]) -> Way:
+    lines = text.splitlines()
+    rows = [line.replace("*", " ").split() for line in lines]
+    keys = tuple((float(seconds), _pose(words, poses)) for seconds, *words in rows)
+    return Way(keys, sum("*" not in line for line in lines))
 
 
 # Poses by name, and what it is called to stay in those that are postures.

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.actions import ACTIONS, HOLDS, POSTURES, Action
+from motion_seg_ros.humocon.actions import ACTIONS, HOLDS, POSTURES, Action, Way
 from motion_seg_ros.humocon.body import CHANNELS, COLUMNS, Array, Body, pose_row
 from motion_seg_ros.humocon.gaits import GAITS, Gait
 
@@ -52,6 +52,11 @@ _CLEARANCE = np.array(
 _CONTACT = 0.012
 # Noise never turns people over, lets them spin or fly.
 _STEADY = ("turn", "lift", "fall", "tumble")
+# What people take each in their own way, and the deviation (radians) of how they do a thing this time.
+_FREE_POSTURES = ("stand", "sit", "kneel", "crouch")
+_MANNER = 0.08
+# How much slower legs go for each rad/s of sharper turning.
+_SLOWED = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,11 +188,15 @@ class _Person:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._speed = float(np.exp(rng.normal(0.0, 0.2)))
-        self._vigour = float(rng.uniform(0.75, 1.15))
+        self._vigour = float(rng.uniform(0.85, 1.15))
         self._hold = self._steady(rng.normal(0, 0.05, CHANNELS))
         self._hold[COLUMNS["bend"]] += abs(rng.normal(0, 0.12))
         self._hold[COLUMNS["nod"]] += rng.normal(0, 0.12)
         self._sway = float(rng.uniform(0.005, 0.04))
+        self._arms = float(rng.uniform(0.3, 1.2))
+        self._postures = {
+            name: self._own(pose_row(pose)[0], name in _FREE_POSTURES) for name, pose in POSTURES.items()
+        }
 
     def sway(self, channels: Array) -> Array:
         """The posture of this person, and slow small movements that nobody means."""
@@ -202,51 +211,88 @@ class _Person:
         """(T, CHANNELS), with ``fade`` more frames in front and behind for the passing over."""
         rng = self._rng
         pace = min(self._speed * float(np.exp(rng.normal(0.0, 0.2))), 1.5)
-        vigour = min(self._vigour * float(rng.uniform(0.8, 1.15)), 1.2)
-        posture, _ = pose_row(POSTURES[step.start])
-        ending, _ = pose_row(POSTURES[step.end])
+        vigour = min(self._vigour * float(rng.uniform(0.85, 1.15)), 1.2)
+        posture, ending = self._postures[step.start], self._postures[step.end]
         rows, used = (
             np.tile(posture, (int(rng.uniform(1.5, 5.0) * SYNTHESIS_FPS), 1)),
             np.zeros(CHANNELS, bool),
         )
         if step.action:
-            rows, used = self._keyed(posture, ending, step.action, pace, vigour)
+            way = step.action.ways[int(rng.integers(len(step.action.ways)))]
+            rows, used = self._keyed(posture, ending, way, pace, vigour)
         rows = np.pad(rows, ((fade, fade), (0, 0)), mode="edge")
         if step.gait:
             rows = np.where(used, rows, self._going(step.gait, len(rows), pace, vigour))
         return rows
 
     def _going(self, gait: Gait, length: int, pace: float, vigour: float) -> Array:
-        rate = gait.tempo * pace * np.exp(_smooth(self._rng.normal(0, 0.3, (length, 1)), 6.0)[:, 0])
-        phase = self._rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.cumsum(rate) / SYNTHESIS_FPS
+        rng = self._rng
+        meander = 0.12 * _smooth(rng.normal(0, 1, (length, 1)), 15.0)[:, 0] * np.sqrt(30.0)
+        turn = self._turning(gait.turn, length) + rng.normal(0, 0.06) + meander
+        rate = gait.tempo * pace * np.exp(_smooth(rng.normal(0, 0.3, (length, 1)), 6.0)[:, 0])
+        rate /= 1 + _SLOWED * np.abs(turn - gait.turn)
+        phase = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.cumsum(rate) / SYNTHESIS_FPS
         base = gait.channels(phase, vigour)
-        turn = gait.turn * self._rng.uniform(0.6, 1.5) + self._rng.normal(0, 0.06)
-        base[:, COLUMNS["turn"]] += turn
-        base[:, COLUMNS["lean"]] -= 0.1 * turn
+        for side in "lr":
+            # Some swing their arms, some hardly do, and nobody both alike.
+            hand = base[:, COLUMNS[f"hand_{side}"]]
+            usual = hand.mean(axis=0)
+            base[:, COLUMNS[f"hand_{side}"]] = usual + self._arms * rng.uniform(0.7, 1.3) * (hand - usual)
+        base[:, COLUMNS["turn"]] += turn[:, None]
+        base[:, COLUMNS["lean"]] -= 0.1 * np.clip(turn, -1.0, 1.0)[:, None]
         return base
 
+    def _turning(self, usual: float, length: int) -> Array:
+        """(length,) rad/s to the left: a bend all along, or one sharp turn somewhere on the way."""
+        rng = self._rng
+        if rng.random() < 0.6:
+            return np.full(length, usual * rng.uniform(0.6, 1.5))
+        angle = rng.uniform(0.8, 3.2)
+        frames = min(int(max(angle / rng.uniform(0.9, 2.0), 0.7) * SYNTHESIS_FPS), length)
+        turn = np.full(length, 0.5 * usual)
+        first = int(rng.integers(length - frames + 1))
+        share = (np.arange(frames) + 0.5) / frames
+        turn[first : first + frames] += (
+            np.sign(usual) * angle * (1 - np.cos(2 * np.pi * share)) * SYNTHESIS_FPS / frames
+        )
+        return turn
+
     def _keyed(
-        self, start: Array, end: Array, action: Action, pace: float, vigour: float
+        self, start: Array, end: Array, way: Way, pace: float, vigour: float
     ) -> tuple[Array, NDArray[np.bool_]]:
         """(T, CHANNELS) from key to key with minimum jerk, and the channels that the action uses."""
         rng = self._rng
-        poses = [pose_row(pose) for _, pose in action.keys]
+        poses = [pose_row(pose) for _, pose in way.keys]
         used = np.any([said for _, said in poses], axis=0) | (start != end)
-        whole = sum(seconds for seconds, _ in action.keys[action.cycle :]) / pace
+        whole = sum(seconds for seconds, _ in way.keys[way.cycle :]) / pace
         rounds = max(1, round(rng.uniform(1.5, 4.5) / whole)) if whole else 0
-        order = [*range(action.cycle), *(list(range(action.cycle, len(poses))) * rounds)]
+        order = [*range(way.cycle), *(list(range(way.cycle, len(poses))) * rounds)]
         rows, last = [start[None]], start
+        # Where this time the hands, trunk and legs are, all the while.
+        manner = self._steady(rng.normal(0, _MANNER, CHANNELS))
         for key in order:
             values, said = poses[key]
             # What a pose does not say is on the way from the one posture to the other.
             rest = start + (end - start) * (key + 1) / len(poses)
             extent = vigour * rng.normal(1.0, 0.06) + rng.normal(0, 0.03, CHANNELS)
-            aim = rest + np.where(said, extent * (values - rest), 0.0)
-            seconds = action.keys[key][0] / pace * float(np.exp(rng.normal(0, 0.1)))
+            aim = rest + np.where(said, extent * (values - rest) + manner, 0.0)
+            seconds = way.keys[key][0] / pace * float(np.exp(rng.normal(0, 0.15)))
             frames = max(2, round(seconds * SYNTHESIS_FPS))
             rows.append(last + _ease(np.arange(1, frames + 1) / frames)[:, None] * (aim - last))
             last = aim
         return np.concatenate(rows), used
+
+    def _own(self, posture: Array, free: bool) -> Array:
+        """A posture as this person takes it: how high the chair is, where the hands rest."""
+        rng = self._rng
+        if not free:
+            return posture
+        own = posture * (1 + self._steady(rng.normal(0, 0.1, CHANNELS)))
+        for side in "lr":
+            # A hand rests elsewhere, with the elbow about as straight.
+            hand = COLUMNS[f"hand_{side}"]
+            own[hand] = posture[hand] + rng.normal(0, (0.1, 0.1, 0.02))
+        return own
 
     @staticmethod
     def _steady(values: Array) -> Array:
