@@ -9,16 +9,19 @@ import signal
 import numpy as np
 import pytest
 from motion import SECOND, frame, frames, pose
+from rcl_interfaces.msg import Log
 from ros_graph import LATCHED, REPLAY, Graph
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
-from motion_seg_ros.msg import SegmentArray, SegmentEvent, SkeletonArray
+from motion_seg_ros.humocon.tokens import ConceptTokens as Tokens
+from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
 from motion_seg_ros.oracles import encoder_backend
 from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
 from motion_seg_ros.srv import GetSegments
 from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
+from motion_seg_ros.tvsh.transcript import sentence
 
 TYPES = RclpyTypes()
 DAY = [("stand", 4.0), ("wave", 6.0), ("squat", 6.0), ("wave", 4.0)]
@@ -116,10 +119,52 @@ def test_captions_say_over_each_head_what_is_being_done(graph):
     for item in frames([("wave", 4.0)]):
         publisher.publish(to_message(item, TYPES))
     graph.until(lambda: len(captions) == 120)
-    (caption,) = captions[-1].markers
+    caption, transcript = captions[-1].markers
     assert caption.text.startswith("motion ")
     assert caption.ns == "1"
     assert caption.pose.position.z > 0.65  # above the head
+    assert transcript.ns == "transcript"
+    assert transcript.text == "person 1: something new"
+
+
+def test_captions_show_the_newest_concepts(graph):
+    _, publisher = start(graph)
+    tokens = graph.publisher(ConceptTokens, "concept_tokens", LATCHED)
+    captions = graph.collect(MarkerArray, "captions")
+    graph.until(lambda: graph.node.count_publishers("captions"))
+    graph.spin(0.5)
+    for item in frames([("wave", 3.0)]):
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: captions and captions[-1].markers[0].text.startswith("motion "))
+    told = Tokens(
+        stamp=4 * SECOND,
+        frame_id="camera",
+        track_id="1",
+        codebook="",
+        start=3 * SECOND,
+        end=4 * SECOND,
+        tokens=(5, 6, 7, 8, 9),
+        distances=(0.0,) * 5,
+        embedding=np.zeros(0, np.float32),
+    )
+    tokens.publish(to_message(told, TYPES))
+    graph.until(lambda: graph.fact("tvsh_node", "tokens") == "5")
+    publisher.publish(to_message(frame(5 * SECOND, pose("wave", 4.0)), TYPES))
+    graph.until(lambda: captions[-1].markers[0].text.endswith("\nconcepts 6 7 8 9"))
+
+
+def test_the_transcript_comes_as_lines_for_people(graph):
+    events, publisher = start(graph)
+    lines = graph.collect(Log, "transcript")
+    graph.until(lambda: graph.node.count_publishers("transcript"))
+    graph.spin(0.5)
+    for item in frames([("wave", 3.0)]):
+        publisher.publish(to_message(item, TYPES))
+    graph.until(lambda: lines)
+    assert (lines[0].name, lines[0].msg) == ("person 1", "something new")
+    final = [event for event in finish(graph, events) if event.final]
+    assert [line.msg for line in lines[-len(final) :]] == [sentence(event) for event in final]
+    assert lines[-1].stamp.sec == final[-1].stamp // SECOND
 
 
 def test_bad_frames_are_survived_and_counted(graph):

@@ -30,6 +30,7 @@ POSES = "geometry_msgs/msg/PoseArray"
 TEXT = "std_msgs/msg/String"
 
 _SECOND = 1_000_000_000
+_INFO = 20  # of rcl_interfaces/Log, whose constants are bytes in some releases and numbers in others
 
 
 class MessageError(ValueError):
@@ -128,6 +129,19 @@ def grounded_span(text: str, start: int, end: int, score: float, types: Mapping[
     """The GroundedSpan of one sub-action; times are nanoseconds."""
     return types["motion_seg_ros/msg/GroundedSpan"](
         text=text, start=ns_to_time(start, types), end=ns_to_time(end, types), score=score
+    )
+
+
+def transcript_line(event: SegmentEvent, text: str, types: Mapping[str, Any]) -> Any:
+    """What an event tells, as a rcl_interfaces/Log: the message that viewers show line by line."""
+    return types["rcl_interfaces/msg/Log"](
+        stamp=ns_to_time(event.stamp, types),
+        level=_INFO,
+        name=f"person {event.track_id}",
+        msg=text,
+        file="",
+        function="",
+        line=0,
     )
 
 

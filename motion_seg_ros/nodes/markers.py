@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from geometry_msgs.msg import Point
@@ -16,6 +16,7 @@ from ..skeleton.types import Skeleton, SkeletonFrame
 
 BONE_WIDTH = 0.03  # metres
 TEXT_HEIGHT = 0.15  # metres
+TRANSCRIPT_AT = Point(x=5.0, y=0.0, z=2.5)  # metres, in the frame of the camera: over people some steps away
 LIFETIME = Duration(seconds=0.5).to_msg()
 # Okabe and Ito's colours, told apart by the colour-blind too.
 COLOURS = [
@@ -58,11 +59,24 @@ def caption_markers(header: Header, frame: SkeletonFrame, captions: Mapping[str,
     return MarkerArray(markers=markers)
 
 
+def transcript_marker(header: Header, lines: Iterable[str]) -> Marker:
+    """The last lines of the transcript, in the namespace ``transcript``: RViz has no panel for text."""
+    marker = _plain(header, "transcript", Marker.TEXT_VIEW_FACING)
+    marker.text = "\n".join(lines)
+    marker.scale.z = TEXT_HEIGHT
+    marker.pose.position = TRANSCRIPT_AT
+    marker.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+    return marker
+
+
 def _marker(header: Header, skeleton: Skeleton, kind: int) -> Marker:
-    colour = COLOURS[zlib.crc32(skeleton.track_id.encode()) % len(COLOURS)]
-    marker = Marker(
-        header=header, ns=skeleton.track_id, type=kind, action=Marker.ADD, lifetime=LIFETIME, color=colour
-    )
+    marker = _plain(header, skeleton.track_id, kind)
+    marker.color = COLOURS[zlib.crc32(skeleton.track_id.encode()) % len(COLOURS)]
+    return marker
+
+
+def _plain(header: Header, namespace: str, kind: int) -> Marker:
+    marker = Marker(header=header, ns=namespace, type=kind, action=Marker.ADD, lifetime=LIFETIME)
     marker.pose.orientation.w = 1.0
     return marker
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from typing import Any
 
+from rcl_interfaces.msg import Log
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.service import Service
@@ -15,7 +17,7 @@ from visualization_msgs.msg import MarkerArray
 from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
 from motion_seg_ros.srv import GetSegments
 
-from ..bags.conversion import from_message, segment_array, to_message
+from ..bags.conversion import from_message, segment_array, to_message, transcript_line
 from ..bags.items import Label
 from ..humocon.features import concept_features
 from ..humocon.runtime import EncoderConfig
@@ -25,15 +27,17 @@ from ..semantics.oracle import Oracle
 from ..skeleton.types import SkeletonFrame
 from ..tvsh.events import SegmentEvent as Event
 from ..tvsh.transcriber import Transcriber, TranscriberConfig
-from ..tvsh.transcript import describe
+from ..tvsh.transcript import describe, sentence
 from .diagnostics import OK, WARN
 from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
-from .markers import caption_markers
+from .markers import caption_markers, transcript_marker
 from .runtime import run
 
 SEGMENTS_QOS = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STALE_S = 2.0
 ACKNOWLEDGE = Duration(seconds=0.5)
+# What captions show: lines of the transcript, and the newest tokens of each person.
+LINES, TOKENS = 6, 4
 
 
 class TvshNode(ManagedNode):
@@ -56,6 +60,8 @@ class TvshNode(ManagedNode):
             self.get_logger().warning(self._note)
         observe = concept_features(self.settings(EncoderConfig)) if config.features == "concepts" else None
         self._transcriber = Transcriber(config, self._oracle, observe)
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._newest: dict[str, deque[int]] = {}
         self._events = self.create_lifecycle_publisher(
             SegmentEvent, "segment_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )
@@ -64,6 +70,9 @@ class TvshNode(ManagedNode):
         )
         self._captions = self.create_lifecycle_publisher(
             MarkerArray, "captions", 10, qos_overriding_options=OVERRIDABLE
+        )
+        self._transcript = self.create_lifecycle_publisher(
+            Log, "transcript", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )
         self._tvs = self.create_lifecycle_publisher(
             String, "tvs", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
@@ -130,7 +139,9 @@ class TvshNode(ManagedNode):
         for exchange in self._oracle.exchanges() if self._oracle else ():
             self._tvs.publish(to_message(Label(json.dumps(exchange)), TYPES))
         if self._captions.get_subscription_count():
-            self._captions.publish(caption_markers(message.header, frame, self._doing(frame)))
+            captions = caption_markers(message.header, frame, self._doing(frame))
+            captions.markers.append(transcript_marker(message.header, self._lines))
+            self._captions.publish(captions)
 
     def _note_tokens(self, message: ConceptTokens) -> None:
         try:
@@ -140,19 +151,29 @@ class TvshNode(ManagedNode):
             self.get_logger().error(f"tokens were refused: {error}", throttle_duration_sec=5.0)
             return
         self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
+        if self._captions.get_subscription_count():
+            self._newest.setdefault(told.track_id, deque(maxlen=TOKENS)).extend(told.tokens)
 
     def _doing(self, frame: SkeletonFrame) -> dict[str, str]:
-        """What everybody in the frame is doing, by track id."""
+        """What everybody in the frame is doing and their newest motion concepts, by track id."""
+        tracks = [skeleton.track_id for skeleton in frame.skeletons]
+        self._newest = {track: tokens for track, tokens in self._newest.items() if track in tracks}
         doing = {}
-        for skeleton in frame.skeletons:
-            for segment in self._transcriber.segments(skeleton.track_id):
+        for track in tracks:
+            for segment in self._transcriber.segments(track):
                 if not segment.withdrawn:
-                    doing[skeleton.track_id] = describe(segment)
+                    doing[track] = describe(segment)
+            if track in doing and track in self._newest:
+                doing[track] += "\nconcepts " + " ".join(map(str, self._newest[track]))
         return doing
 
     def _publish(self, events: list[Event]) -> None:
         for event in events:
             self._events.publish(to_message(event, TYPES))
+            told = sentence(event)
+            if told is not None:
+                self._transcript.publish(transcript_line(event, told, TYPES))
+                self._lines.append(f"person {event.track_id}: {told}")
             age = (self.get_clock().now().nanoseconds - event.stamp) / 1e9
             self.monitor.latency("stamp to event", age)
             self.monitor.count("events published")

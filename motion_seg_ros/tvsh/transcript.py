@@ -11,6 +11,17 @@ def describe(event: SegmentEvent) -> str:
     return f"{name}: {event.label}" if event.label else name
 
 
+def sentence(event: SegmentEvent) -> str | None:
+    """What an event that begins something or says something for good tells; None for a refinement."""
+    if event.type is EventType.STARTED:
+        return "something new"
+    if not event.final:
+        return None
+    if event.withdrawn:
+        return "nothing new after all"
+    return f"{describe(event)}  (confidence {event.confidence:.2f})"
+
+
 class Transcript:
     """Turns events into lines, with times relative to the first event's start."""
 
@@ -19,21 +30,19 @@ class Transcript:
         self._final: dict[str, list[SegmentEvent]] = {}
 
     def line(self, event: SegmentEvent) -> str | None:
-        """The line of an event that begins something or says something for good; None for a refinement."""
+        """:func:`sentence` with its person and when it was."""
         if self._origin is None:
             self._origin = event.start
-        start, end = ((stamp - self._origin) / 1e9 for stamp in (event.start, event.end))
-        if event.type is EventType.STARTED:
-            return f"{start:7.2f} s            person {event.track_id}  something new"
-        if not event.final:
+        told = sentence(event)
+        if told is None:
             return None
-        if event.withdrawn:
-            return f"{start:7.2f} s            person {event.track_id}  nothing new after all"
-        self._final.setdefault(event.track_id, []).append(event)
-        return (
-            f"{start:7.2f} – {end:7.2f} s  person {event.track_id}  {describe(event)}"
-            f"  (confidence {event.confidence:.2f})"
-        )
+        start, end = ((stamp - self._origin) / 1e9 for stamp in (event.start, event.end))
+        if event.final and not event.withdrawn:
+            self._final.setdefault(event.track_id, []).append(event)
+            when = f"{start:7.2f} – {end:7.2f} s"
+        else:
+            when = f"{start:7.2f} s          "
+        return f"{when}  person {event.track_id}  {told}"
 
     def summary(self) -> str:
         """One line for each person: how many segments of how many motions."""
