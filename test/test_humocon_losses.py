@@ -81,6 +81,16 @@ def test_alignment_is_least_where_each_motion_is_nearest_to_its_own_video():
     )
 
 
+def test_names_are_told_where_they_are_known():
+    quantised = torch.eye(3)[None, [0, 1, 2]]
+    prototypes = 5 * torch.eye(3)
+    right = losses.naming(quantised, prototypes, torch.tensor([[0, 1, -1]]), 0.07)
+    wrong = losses.naming(quantised, prototypes, torch.tensor([[1, 0, -1]]), 0.07)
+    assert right < 1e-4
+    assert wrong > 10
+    assert losses.naming(quantised, prototypes, torch.tensor([[-1, -1, -1]]), 0.07) == 0
+
+
 def test_reconstruction_and_commitment_count_only_what_is_there():
     decoded, target = torch.zeros(1, 2, 3), torch.ones(1, 2, 3)
     weight = torch.tensor([[[1.0, 0, 0], [1, 0, 0]]])

@@ -16,8 +16,10 @@ from motion_seg_ros.humocon.checkpoint import load_checkpoint  # noqa: E402
 from motion_seg_ros.humocon.codebook import describe_codebook  # noqa: E402
 from motion_seg_ros.humocon.configuration import CONFIGS, load_config  # noqa: E402
 from motion_seg_ros.humocon.export import check_parity, export  # noqa: E402
+from motion_seg_ros.humocon.motions import Windows, load_motions, names_of  # noqa: E402
 from motion_seg_ros.humocon.objective import TERMS  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
+from motion_seg_ros.humocon.synthesis import vocabulary  # noqa: E402
 from motion_seg_ros.humocon.training import LOST_BATCH, TrainingLost, train  # noqa: E402
 
 TINY = load_config(CONFIGS / "concepts_tiny.yaml")
@@ -166,6 +168,23 @@ def test_the_codebook_is_described_by_its_own_windows(trained):
     assert np.isfinite(book.decoded[used]).all()
     assert set(book.nearest[used, 0]) <= set(checkpoint.gallery.names)
     assert np.isfinite(book.times[used, 0]).all()
+
+
+def test_windows_of_made_up_motion_know_its_names_also_in_a_mirror():
+    motions, _ = load_motions(TINY.sources, Path(), 0)
+    index, (begin, end, name) = next(
+        (i, span)
+        for i, clip in enumerate(motions.clips)
+        for span in clip.spans
+        if "left" in span[2] and span[1] - span[0] > 40
+    )
+    windows = Windows(
+        np.array([index, index]), np.full(2, (begin + 1) / 30), np.ones(2), np.array([False, True])
+    )
+    assert end - begin > 36
+    names = [vocabulary()[place] for place in names_of(motions, windows, 32)[:, 3]]
+    swapped = {"left": "right", "right": "left"}
+    assert names == [name, " ".join(swapped.get(word, word) for word in name.split())]
 
 
 def test_motion_that_is_not_there_is_one_sentence(tmp_path):

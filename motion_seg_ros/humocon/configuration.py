@@ -72,6 +72,7 @@ class LossConfig:
     video: float = setting(1.0, "reconstruction of video", low=0, high=100)
     dis: float = setting(0.1, "codes classify states", low=0, high=100)
     act: float = setting(0.5, "the classifier's gradient tells the velocity", low=0, high=100)
+    names: float = setting(1.0, "codes tell the names of made-up motion", low=0, high=100)
     align: float = setting(0.2, "video and motion of the same moment agree", low=0, high=100)
     commitment: float = setting(0.25, "embeddings stay near their codes", low=0, high=100)
     temperature: float = setting(0.07, "of the alignment", low=0.001, high=10)

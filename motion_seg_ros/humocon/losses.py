@@ -1,4 +1,4 @@
-"""The five terms of HuMoCon's first stage (arXiv 2505.20920), each by itself.
+"""The five terms of HuMoCon's first stage (arXiv 2505.20920), each by itself, and two that are derived.
 
 Stated: L = L_rec_motion + L_rec_video + l_dis L_dis + l_act L_act + l_align L_align, and what each term is in
 words; the forms are derived. B windows, n tokens, N sampled states, S their width, E of a code.
@@ -61,6 +61,24 @@ def velocity_from_gradient(
     # Scaled to a length of about 1 a dimension, whatever the sharpness of the classifier.
     found = classifier.velocity(gradient * gradient.shape[1] ** 0.5)
     return (found - velocity).square().mean() / velocity.var(dim=0, unbiased=False).mean().clamp(min=1e-3)
+
+
+def naming(quantised: Tensor, prototypes: Tensor, names: Tensor, temperature: float) -> Tensor:
+    """Codes tell what is done, where that is known: of motion that is made up by name. Derived.
+
+    Cross-entropy of cosines with one prototype a name. Who does it, and in what manner, differs from one
+    made-up person to the next, so that codes learn to leave it out; recorded motion needs no labels.
+
+    Parameters
+    ----------
+    quantised : (B, n, E), with the gradient to the embeddings. prototypes : (V, E), of any length.
+    names : (B, n) int64 index of the prototype, -1 where unknown.
+    """
+    known = names >= 0
+    if not bool(known.any()):
+        return prototypes.sum() * 0
+    cosines = functional.normalize(quantised[known], dim=1) @ functional.normalize(prototypes, dim=1).T
+    return functional.cross_entropy(cosines / temperature, names[known])
 
 
 def alignment(motion: Tensor, video: Tensor, temperature: float) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from motion_seg_ros.humocon.configuration import ModelConfig
 from motion_seg_ros.humocon.quantiser import Quantiser
+from motion_seg_ros.humocon.synthesis import vocabulary
 from motion_seg_ros.skeleton.motion_inputs import (
     FRAMES_PER_TOKEN,
     INPUTS,
@@ -233,8 +234,9 @@ class HyperClassifier(nn.Module):
 
 
 class Projection(nn.Module):
-    """Windows of embeddings (B, n, E) to unit vectors (B, P) in which video and motion are compared.
+    """Windows of embeddings (B, n, E) to unit vectors (B, n P) in which video and motion are compared.
 
+    Token by token, so that what happens when counts: the cosine of two windows is the mean of their tokens'.
     Centred and scaled over the batch: otherwise both sides first shrink to one point, where nothing is
     gained by moving.
     """
@@ -247,8 +249,8 @@ class Projection(nn.Module):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         # Of unit vectors, so that numbers are about 1.
-        x = self.inner(embeddings * embeddings.shape[2] ** 0.5).mean(dim=1)
-        return functional.normalize(self.spread(self.outer(x)), dim=1, eps=1e-6)
+        x = self.outer(self.inner(embeddings * embeddings.shape[2] ** 0.5))
+        return functional.normalize(self.spread(x.transpose(1, 2)).flatten(1), dim=1, eps=1e-6)
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,7 @@ class ConceptModel(nn.Module):
         self.video_classifier = HyperClassifier(
             config.embedding, config.video_channels, config.classifier, 2 * FLOW_CELLS**2
         )
+        self.name_prototypes = nn.Parameter(torch.randn(len(vocabulary()), config.embedding))
         self.motion_projection = Projection(config)
         self.video_projection = Projection(config)
 
@@ -307,7 +310,7 @@ class ConceptModel(nn.Module):
         return Encoded(states, embeddings, codes, self.video_codes.quantised(embeddings, codes))
 
     def project(self, motion: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, P) of windows of motion and of video, from embeddings (B, n, E)."""
+        """Unit vectors (B, n P) of windows of motion and of video, from embeddings (B, n, E)."""
         return self.motion_projection(motion), self.video_projection(video)
 
     def velocity_targets(self, motion: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.datasets.clips import Clip, load_motion
 from motion_seg_ros.humocon.configuration import SourceConfig
-from motion_seg_ros.humocon.synthesis import SYNTHESIS_FPS, synthetic_motion
+from motion_seg_ros.humocon.synthesis import SYNTHESIS_FPS, Synthetic, synthetic_sequence, vocabulary
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, RATE
 
 # Every so manieth clip of a source is for validation.
@@ -21,7 +23,13 @@ _SHORTEST_S = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Motions:
-    """Clips and how likely a window is to come from each; ``chance`` (C,) adds up to 1."""
+    """Clips and how likely a window is to come from each.
+
+    Attributes
+    ----------
+    clips : C of them; those that are made up have spans with the names of :func:`.synthesis.vocabulary`.
+    chance : (C,), adds up to 1.
+    """
 
     clips: list[Clip]
     chance: NDArray[np.float64]
@@ -77,8 +85,9 @@ def load_motions(sources: tuple[SourceConfig, ...], data: Path, seed: int) -> tu
 def _load_source(source: SourceConfig, data: Path, rng: np.random.Generator) -> list[Clip]:
     if not source.files:
         count = max(round(source.seconds / _SYNTHETIC_SECONDS), 1)
-        made = (synthetic_motion(rng, _SYNTHETIC_SECONDS).astype(np.float32) for _ in range(count))
-        return [Clip(f"made up {i + 1}", joints, SYNTHESIS_FPS) for i, joints in enumerate(made)]
+        return [
+            _made_up(f"made up {i + 1}", synthetic_sequence(rng, _SYNTHETIC_SECONDS)) for i in range(count)
+        ]
     paths = sorted(data.glob(source.files))
     if not paths:
         raise ValueError(f"{data} has no file {source.files}: --data names the folder of the recordings")
@@ -86,10 +95,39 @@ def _load_source(source: SourceConfig, data: Path, rng: np.random.Generator) -> 
     if unknown := [key for key in source.leave_out if not any(key in clip.tags for clip in clips)]:
         raise ValueError(f"no clip of {source.files} says its {unknown[0]}, by which some are to be left out")
     return [
-        clip
+        # What others call a motion is never learned from.
+        replace(clip, spans=())
         for clip in clips
         if not any(clip.tags.get(key) in values for key, values in source.leave_out.items())
     ]
+
+
+def _made_up(name: str, motion: Synthetic) -> Clip:
+    borders = [0, *(np.flatnonzero(np.diff(motion.labels)) + 1), len(motion.labels)]
+    spans = tuple((int(a), int(b), motion.names[motion.labels[a]]) for a, b in pairwise(borders))
+    return Clip(name, motion.joints.astype(np.float32), SYNTHESIS_FPS, spans=spans)
+
+
+@lru_cache(maxsize=1)
+def _places() -> tuple[dict[str, int], dict[str, int]]:
+    """Place of each name in the vocabulary, and that of what its mirror image is called."""
+    names = {name: place for place, name in enumerate(vocabulary())}
+    other = {"left": "right", "right": "left"}
+    turned = {name: " ".join(other.get(word, word) for word in name.split()) for name in names}
+    return names, {name: names.get(mirror, -1) for name, mirror in turned.items()}
+
+
+def names_of(motions: Motions, windows: Windows, frames: int) -> NDArray[np.int64]:
+    """Place in the vocabulary of what each token of windows of ``frames`` steps ends in, (N, frames / 4);
+    -1 where that is not known."""
+    ends = np.arange(1, frames // FRAMES_PER_TOKEN + 1) * FRAMES_PER_TOKEN / RATE
+    found = np.full((len(windows), len(ends)), -1, np.int64)
+    for row, (index, start, speed) in enumerate(zip(windows.clip, windows.start, windows.speed, strict=True)):
+        clip = motions.clips[index]
+        place = (start + speed * ends) * clip.fps
+        for begin, end, name in clip.spans:
+            found[row, (place >= begin) & (place < end)] = _places()[int(windows.mirror[row])][name]
+    return found
 
 
 def _seconds(clip: Clip) -> float:

@@ -13,9 +13,9 @@ from motion_seg_ros.humocon.modelling import ConceptModel, Encoded, HyperClassif
 from motion_seg_ros.humocon.quantiser import Quantiser
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
-TERMS = ("motion", "video", "dis", "act", "align")
+TERMS = ("motion", "video", "dis", "act", "align", "names")
 # States of a batch that L_dis and L_act look at: their cost is quadratic in them.
-_STATES = 256
+_STATES = 128
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Batch:
     motion : (B, 4 n, INPUTS), what is reconstructed.
     seen : (B, 4 n, INPUTS), what the encoder reads of it.
     valid : (B, n) float, 0 where a window goes on after its clip has ended.
+    names : (B, n) int64, which of the made-up motions it is, -1 where that is not known.
     video : (P, n, 64, 64) grey in 0..1, the last frame of each token.
     thumbnails : (P, n, 256), what is reconstructed of it.
     flow : (P, n, 32), mean optical flow of 4 x 4 cells, scaled to a deviation of about 1.
@@ -35,6 +36,7 @@ class Batch:
     motion: Tensor
     seen: Tensor
     valid: Tensor
+    names: Tensor
     video: Tensor
     thumbnails: Tensor
     flow: Tensor
@@ -71,6 +73,10 @@ class Objective(nn.Module):
                 terms["motion"] = terms["motion"] + config.moment * losses.reconstruction(
                     found, statistics, there
                 )
+        if config.names:
+            terms["names"] = losses.naming(
+                motion.quantised, model.name_prototypes, batch.names, config.temperature
+            )
         kinds = [(model.motion_classifier, motion, batch.valid, model.velocity_targets(batch.motion))]
         if config.sees_video and len(batch.video):
             valid = batch.valid[: len(batch.video)]

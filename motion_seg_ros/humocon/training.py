@@ -20,7 +20,7 @@ from motion_seg_ros.humocon.augmentation import augmented_windows, in_another_po
 from motion_seg_ros.humocon.checkpoint import Checkpoint, Gallery, load_checkpoint, save_checkpoint
 from motion_seg_ros.humocon.configuration import TrainingConfig
 from motion_seg_ros.humocon.modelling import ConceptModel
-from motion_seg_ros.humocon.motions import Motions, choose_windows, load_motions
+from motion_seg_ros.humocon.motions import Motions, choose_windows, load_motions, names_of
 from motion_seg_ros.humocon.objective import Batch, Objective
 from motion_seg_ros.humocon.pairs import Pairs, render_pairs, thumbnails
 from motion_seg_ros.humocon.validation import codebook_use, reconstruction, retrieval
@@ -278,6 +278,7 @@ def _batch(
         torch.from_numpy(motion),
         torch.from_numpy(in_another_posture(motion, config.augmentation, rng)),
         torch.from_numpy(valid).float(),
+        torch.from_numpy(names_of(motions, windows, config.frames)),
         torch.from_numpy(video).float() / 255,
         torch.from_numpy(thumbnails(video)),
         torch.from_numpy(pairs.flow[chosen] / scale),
