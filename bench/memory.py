@@ -22,47 +22,15 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import numpy as np
-from numpy.typing import NDArray
+from measuring.people import RATE, frame_of, movement, person
+from measuring.processes import resident_mb
 from tqdm import tqdm
 
-from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
+from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.transcriber import Transcriber
 
-RATE = 30.0
 ROWS = 50
 RESIDENT = "stays"
-# Standing, in metres: x forward, y left, z up, in the order of smpl22.
-REST = np.array(
-    [
-        *((0, 0, 0), (0, 0.09, -0.08), (0, -0.09, -0.08), (0, 0, 0.12), (0, 0.1, -0.48), (0, -0.1, -0.48)),
-        *((0, 0, 0.26), (0, 0.1, -0.9), (0, -0.1, -0.9), (0, 0, 0.32), (0.12, 0.1, -0.95)),
-        *((0.12, -0.1, -0.95), (0, 0, 0.52), (0, 0.08, 0.45), (0, -0.08, 0.45), (0, 0, 0.65)),
-        *((0, 0.18, 0.45), (0, -0.18, 0.45), (0, 0.2, 0.18), (0, -0.2, 0.18), (0, 0.2, -0.06)),
-        (0, -0.2, -0.06),
-    ]
-)
-LIMBS = [4, 5, 7, 8, 15, 18, 19, 20, 21]
-
-
-def movement(rng: np.random.Generator) -> tuple[NDArray, NDArray, float]:
-    """A movement: where it holds the limbs (9, 3) m, how far it swings them (9, 3) m, and how often (Hz)."""
-    return rng.normal(0.0, 0.15, (9, 3)), rng.normal(0.0, 0.12, (9, 3)), float(rng.uniform(0.5, 2.0))
-
-
-def person(rng: np.random.Generator, known: list) -> Iterator[NDArray]:
-    """Joints (22, 3) of one person, frame after frame, without end."""
-    while True:
-        if rng.random() < 0.05:
-            known[rng.integers(len(known))] = movement(rng)
-        hold, swing, pace = known[rng.integers(len(known))]
-        count = round(float(rng.uniform(1.0, 8.0)) * RATE)
-        still = rng.random() < 0.1
-        phase = 2 * np.pi * (rng.random() + pace * rng.uniform(0.9, 1.1) * np.arange(count) / RATE)
-        joints = np.tile(REST, (count, 1, 1))
-        if not still:
-            strength = rng.uniform(0.9, 1.1)
-            joints[:, LIMBS] += strength * (hold + swing * np.sin(phase)[:, None, None])
-        yield from joints + rng.normal(0.0, 0.003, joints.shape)
 
 
 def scene(rng: np.random.Generator, frames: int) -> Iterator[SkeletonFrame]:
@@ -75,19 +43,8 @@ def scene(rng: np.random.Generator, frames: int) -> Iterator[SkeletonFrame]:
             guests[f"guest {arrivals}"] = person(rng, known), number + round(float(rng.uniform(2, 30)) * RATE)
         guests = {name: guest for name, guest in guests.items() if guest[1] > number}
         people = {RESIDENT: resident} | {name: joints for name, (joints, _) in guests.items()}
-        yield SkeletonFrame(
-            round((number + 1) * 1e9 / RATE),
-            "camera",
-            tuple(
-                Skeleton(name, "smpl22", next(joints), np.ones(22, np.float32), np.empty((0, 2), np.float32))
-                for name, joints in people.items()
-            ),
-        )
-
-
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        joints = {name: next(moves) for name, moves in people.items()}
+        yield frame_of(round((number + 1) * 1e9 / RATE), joints)
 
 
 def measure(frames: int) -> Iterator[dict[str, float]]:
@@ -116,7 +73,7 @@ def measure(frames: int) -> Iterator[dict[str, float]]:
                 "segments": transcriber.health.segments,
                 "motions": motions,
                 "events": events,
-                "resident MB": round(resident_bytes() / 1e6, 2),
+                "resident MB": round(resident_mb(), 2),
                 "blocks": sys.getallocatedblocks(),
                 "objects": len(gc.get_objects()),
                 "cpu ms a frame": round(1e3 * float(processor.mean()), 3),

@@ -33,7 +33,7 @@ class Graph:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._processes: dict[str, subprocess.Popen] = {}
+        self.processes: dict[str, subprocess.Popen] = {}
         self.diagnostics: dict[str, Any] = {}
 
     def __enter__(self) -> Graph:
@@ -46,7 +46,7 @@ class Graph:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes.values():
+        for process in self.processes.values():
             process.kill()
             process.wait()
         self.executor.shutdown()
@@ -56,20 +56,28 @@ class Graph:
     def start(self, name: str, *arguments: str, **parameters: Any) -> subprocess.Popen:
         """Start an executable of the package with ROS arguments and parameters."""
         given = [word for key, value in parameters.items() for word in ("-p", f"{key}:={_yaml(value)}")]
+        command = [sys.executable, "-m", "motion_seg_ros.nodes", name, "--ros-args", *arguments, *given]
+        return self.spawn(name, command)
+
+    def spawn(self, name: str, command: list[str]) -> subprocess.Popen:
+        """Start a process, which has the log of that name."""
         with (self._folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", f"motion_seg_ros.nodes.{name}", "--ros-args", *arguments, *given],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        return self._processes[name]
+            self.processes[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        return self.processes[name]
 
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text()
 
+    def running(self) -> list[str]:
+        return [name for name, process in self.processes.items() if process.poll() is None]
+
+    def signal_all(self, number: int) -> None:
+        for process in self.processes.values():
+            process.send_signal(number)
+
     def interrupt(self, name: str, number: int = signal.SIGINT, within: float = 5.0) -> int:
         """Signal a process, keep listening until it ends, and give its exit code."""
-        process = self._processes[name]
+        process = self.processes[name]
         process.send_signal(number)
         self.until(lambda: process.poll() is not None, within)
         return process.returncode
@@ -80,7 +88,7 @@ class Graph:
         while not ready():
             self.executor.spin_once(timeout_sec=0.02)
             if time.monotonic() > end:
-                logs = "\n".join(f"--- {name}\n{self.log(name)}" for name in self._processes)
+                logs = "\n".join(f"--- {name}\n{self.log(name)}" for name in self.processes)
                 pytest.fail(f"not so after {within:.0f} s\n{logs}")
 
     def spin(self, seconds: float) -> None:

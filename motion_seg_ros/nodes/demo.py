@@ -25,9 +25,10 @@ from ..humocon.runtime import EncoderConfig, has_weights
 from ..replay import report_from_bag
 from ..tvsh.events import SegmentEvent
 from ..tvsh.transcript import Transcript
+from .ending import ending
 from .files import config_file
 from .record_node import RecordNode
-from .runtime import REST_S, stop_on_signals
+from .runtime import REST_S
 
 # A package that was built without weights has no node that needs them.
 CONCEPTS = ["humocon_node"] if has_weights(EncoderConfig()) else []
@@ -46,7 +47,7 @@ class Child:
         self._log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", f"motion_seg_ros.nodes.{name}", "--ros-args", *arguments],
+                [sys.executable, "-m", "motion_seg_ros.nodes", name, "--ros-args", *arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -68,7 +69,9 @@ class Demo:
     def __init__(self, options: argparse.Namespace, source: Source) -> None:
         self._options = options
         self._source = source
-        self._stopping = stop_on_signals()
+        ending.listen()
+        # What the children say to the last is recorded.
+        ending.nothing_to_lose = lambda: False
         self._children: list[Child] = []
         self._diagnosed: dict[str, dict[str, str]] = {}
         self._failure = ""
@@ -120,7 +123,7 @@ class Demo:
             extra = self._source_arguments if name in ("source_node", "composed") else []
             log = self._options.out / "log" / f"{name}.log"
             self._children.append(Child(name, [*self._shared, *extra], log))
-        while self._children[0].running and not self._stopping.is_set():
+        while self._children[0].running and not ending.asked.is_set():
             self._executor.spin_once(timeout_sec=0.1)
             self._check()
             if self._recorder.monitor.received:
@@ -188,7 +191,7 @@ class Demo:
         if not child.running:
             return
         child.process.send_signal(number)
-        end = time.monotonic() + (STOP_S if self._stopping.is_set() else REST_S)
+        end = time.monotonic() + (STOP_S if ending.asked.is_set() else REST_S)
         while child.running and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.05)
 

@@ -91,6 +91,7 @@ class GroundingNode(ManagedNode):
         self._service: Any = None
         self._lock = threading.Lock()  # of the standing queries
         self._watches: dict[int, Watch] = {}
+        self._stopping = threading.Event()
 
     def configure(self) -> None:
         self._node_settings = self.settings(GroundingSettings)
@@ -107,7 +108,7 @@ class GroundingNode(ManagedNode):
         self._events = self.create_lifecycle_publisher(
             SegmentEvent, "grounded_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )
-        self._stopping = threading.Event()
+        self._stopping.clear()
         self._goals = ThreadPoolExecutor(1, thread_name_prefix="goals")
         self._action = ActionServer(
             self,
@@ -151,6 +152,9 @@ class GroundingNode(ManagedNode):
             self._action = None
         self._watches = {}
         self._grounder = None
+
+    def make_haste(self) -> None:
+        self._stopping.set()
 
     @property
     def drained(self) -> bool:

@@ -59,6 +59,8 @@ class ManagedNode(LifecycleNode):
 
     SETTINGS: tuple[type, ...] = ()
     CONFIGURE_ERRORS: tuple[type[Exception], ...] = ()
+    # At most this long is spent on what still comes when the end was asked for.
+    LAST_WORDS_S = 0.4
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
@@ -86,6 +88,14 @@ class ManagedNode(LifecycleNode):
 
     def cleanup(self) -> None:
         """Undo :meth:`configure`, even half of it; the lifecycle publishers go by themselves."""
+
+    def make_haste(self) -> None:
+        """The end was asked for: give up what the node waits for. Called in any thread, in any state."""
+
+    @property
+    def nothing_to_lose(self) -> bool:
+        """Whether the process could end at this moment without anything being lost. Called in any thread."""
+        return self._state != "active"
 
     def condition(self) -> tuple[bytes, str]:
         """Level and message for /diagnostics while active."""

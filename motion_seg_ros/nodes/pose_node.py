@@ -59,6 +59,7 @@ class PoseNode(ManagedNode):
     def configure(self) -> None:
         self._node_settings = self.settings(PoseNodeSettings)
         self._pipeline = PosePipeline(self.settings(PoseConfig))
+        self._forget = False
         self.monitor.state(self._pipeline.health)
         self._skeletons = self.create_lifecycle_publisher(
             SkeletonArray, "skeletons", SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
@@ -71,6 +72,9 @@ class PoseNode(ManagedNode):
         )
 
     def activate(self) -> None:
+        if self._forget:  # here and not when it is deactivated: opening networks takes a second
+            self._pipeline.reset()
+            self._forget = False
         self._worker = LatestWins(
             self._process,
             self._node_settings.queue_size,
@@ -94,7 +98,7 @@ class PoseNode(ManagedNode):
         self.destroy_subscription(self._camera_info)
         worker, self._worker = self._worker, None
         worker.close()
-        self._pipeline.reset()
+        self._forget = True
 
     def cleanup(self) -> None:
         if self._pipeline is not None:

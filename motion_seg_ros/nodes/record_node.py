@@ -54,6 +54,8 @@ class RecordNode(ManagedNode):
 
     SETTINGS = (RecordSettings,)
     CONFIGURE_ERRORS = (BagError,)
+    # Longer than the others: they end at the same time, and their last events are final.
+    LAST_WORDS_S = 1.5
 
     def __init__(self, on_event: Callable[[SegmentEvent], None] = lambda event: None, **kwargs: Any) -> None:
         super().__init__("record_node", **kwargs)
@@ -95,17 +97,21 @@ class RecordNode(ManagedNode):
     def cleanup(self) -> None:
         if self._bag is None:
             return
-        bag, self._bag = self._bag, None
         try:
             self._events_file.close()
-            bag.close()
+            self._bag.close()
         except (BagError, OSError) as error:
             self.get_logger().error(f"the recording is not complete: {error}")
+        self._bag = None  # not before: until it is closed there is something to lose
 
     @property
     def drained(self) -> bool:
         """Who says events may have a last word: wait until nobody is left who could."""
         return self.count_publishers(EVENTS) == 0
+
+    @property
+    def nothing_to_lose(self) -> bool:
+        return self._bag is None
 
     def condition(self) -> tuple[bytes, str]:
         return (ERROR, self._trouble) if self._trouble else (OK, f"recording to {self._record_settings.out}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,19 +11,11 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from .ending import ending
 from .managed import ManagedNode
 
 POLL_S = 0.1
-DRAIN_S = 1.5  # at most this long is spent on what still comes when the end was asked for
-REST_S = 60.0  # and this long on a rest that is known to be the last
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
+REST_S = 60.0  # at most this long is spent on a rest that is known to be the last
 
 
 def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None = None) -> int:
@@ -34,7 +24,7 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
     ``make_nodes`` gives producers before their consumers. At the end each node in turn works off what has
     arrived and is stopped, so that nothing on its way is lost.
     """
-    stopping = stop_on_signals()
+    ending.listen()
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy's RCLError is one
@@ -47,10 +37,13 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
         print(f"a parameter does not fit: {error}", file=sys.stderr)
         rclpy.shutdown()
         return 2
+    ending.make_haste = lambda: [node.make_haste() for node in nodes]
+    ending.nothing_to_lose = lambda: all(node.nothing_to_lose for node in nodes)
     for node in reversed(nodes):  # consumers listen before producers speak
         executor.add_node(node)
-        node.start()
-    while not stopping.is_set() and not any(node.finished for node in nodes):
+        if not ending.asked.is_set():
+            node.start()
+    while not ending.asked.is_set() and not any(node.finished for node in nodes):
         executor.spin_once(timeout_sec=POLL_S)
     for node in nodes:
         drain(executor, node)
@@ -66,11 +59,12 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
 def drain(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
     """Spin until nothing more has arrived for two polls and the node has worked off what did.
 
-    A node that is still fed gets ``DRAIN_S``; one whose feeders are gone gets the time that the rest takes.
+    A node that is still fed gets ``LAST_WORDS_S``; one whose feeders are gone gets the time that the rest
+    takes.
     """
     began = time.monotonic()
     quiet = 0
-    while quiet < 2 and time.monotonic() - began < (DRAIN_S if node.fed else REST_S):
+    while quiet < 2 and time.monotonic() - began < (node.LAST_WORDS_S if node.fed else REST_S):
         before = node.monitor.received
         executor.spin_once(timeout_sec=POLL_S / 2)
         quiet = quiet + 1 if node.drained and node.monitor.received == before else 0

@@ -110,6 +110,11 @@ class TvshNode(ManagedNode):
             self.destroy_service(self._query)
             self._query = None
 
+    def make_haste(self) -> None:
+        oracle = self._oracle  # read once: this is another thread
+        if oracle is not None:
+            oracle.make_haste()
+
     @property
     def fed(self) -> bool:
         return self.count_publishers("skeletons") > 0

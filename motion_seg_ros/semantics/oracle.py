@@ -121,6 +121,10 @@ class Oracle:
             "right about different": f"{different:.2f}",
         }
 
+    def make_haste(self) -> None:
+        """From now on nobody waits long for an answer; may be called in any thread."""
+        self._line.make_haste()
+
     def close(self) -> None:
         """Give up what is open."""
         self._line.close()

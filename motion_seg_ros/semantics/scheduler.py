@@ -22,6 +22,8 @@ from motion_seg_ros.semantics.protocol import Answer, Backend, Question
 
 # What the backend gets to close its connections, and the time in which close() returns (s).
 _FAREWELL, _CLOSED_WITHIN = 0.4, 0.8
+# How long a replay waits for an answer when it is in haste (s).
+_HASTY = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +67,10 @@ class Line(Protocol):
 
         When stamps go back, everything that is open is over and comes when it can.
         """
+        ...
+
+    def make_haste(self) -> None:
+        """From now on nobody waits long for an answer; may be called in any thread."""
         ...
 
     def close(self) -> None:
@@ -150,6 +156,9 @@ class Scheduler:
                 self.health.count(replies[-1].outcome)
         return replies
 
+    def make_haste(self) -> None:
+        """Nothing to do: nobody ever waits."""
+
     def close(self) -> None:
         if self._closed:
             return
@@ -212,13 +221,15 @@ class Rehearsal:
         self._loop = asyncio.new_event_loop()
         self._numbers, self._now = 0, 0
         self._replies: list[tuple[int, Reply]] = []
+        self._hasty = False
+        self._waits_for: asyncio.Task[tuple[Answer | None, str]] | None = None
         self._begin()
 
     def submit(self, question: Question, due: int, until: int) -> int:
         self._numbers += 1
         self.health.asked += 1
         began = time.monotonic()
-        answer, outcome = self._loop.run_until_complete(self._asking.answer(question))
+        answer, outcome = self._loop.run_until_complete(self._answer(question))
         seconds = time.monotonic() - began
         self._replies.append((due, Reply(self._numbers, question, answer, outcome, seconds)))
         return self._numbers
@@ -234,12 +245,31 @@ class Rehearsal:
             self.health.count(reply.outcome)
         return due
 
+    def make_haste(self) -> None:
+        self._hasty = True
+        with contextlib.suppress(RuntimeError):  # closed
+            self._loop.call_soon_threadsafe(self._limit)
+
     def close(self) -> None:
         if not self._loop.is_closed():
-            self._loop.run_until_complete(self.backend.close())
+            with contextlib.suppress(asyncio.TimeoutError):
+                self._loop.run_until_complete(asyncio.wait_for(self.backend.close(), _FAREWELL))
             self._loop.close()
             if self._cache is not None:
                 self._cache.close()
+
+    async def _answer(self, question: Question) -> tuple[Answer | None, str]:
+        self._waits_for = self._loop.create_task(self._asking.answer(question))
+        if self._hasty:
+            self._limit()
+        try:
+            return await self._waits_for
+        except asyncio.CancelledError:
+            return None, "dropped"
+
+    def _limit(self) -> None:
+        if self._waits_for is not None:
+            self._loop.call_later(_HASTY, self._waits_for.cancel)
 
     def _begin(self) -> None:
         """The budget of a stream that begins, or begins anew."""

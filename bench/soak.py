@@ -1,0 +1,171 @@
+"""Whether anything grows in a long day: one command, one verdict.
+
+    python bench/soak.py OUT [--hours 2] [--people 4]
+
+Feeds made-up people at 30 Hz, of whom each leaves after some minutes and another comes, through the whole
+core as fast as it goes: concept tokens of everybody, the transcript with tokens and phrases, and the oracle
+that a robot has by default, asked in the time of the stream. Every simulated minute it notes memory, handles,
+threads and what a frame costs. Writes OUT/soak.csv, and OUT/soak.md with a verdict: after a quarter of the
+run, nothing may grow. Ctrl-C gives the verdict on what was covered so far.
+
+Beside other programs everything takes longer. So a yardstick, always the same piece of work, is measured once
+a simulated second, and what a frame costs is judged in yardsticks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import gc
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import numpy as np
+from measuring.growth import FEWEST, WARM_UP, growth
+from measuring.people import RATE, crowd
+from measuring.processes import handles, resident_mb, threads
+from tqdm import tqdm
+
+from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
+from motion_seg_ros.humocon.streaming import Tokenizer
+from motion_seg_ros.oracles import encoder_backend
+from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
+from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
+
+SAMPLE = round(60 * RATE)  # frames
+# What may rise after the warm-up: this share of its median, or this much.
+ALLOWED = {
+    "resident MB": (0.02, 2.0),
+    "handles": (0.0, 0.5),
+    "threads": (0.0, 0.5),
+    "objects": (0.05, 0.0),
+    "yardsticks a frame, mean": (0.1, 0.0),
+    "yardsticks a frame, p99": (0.2, 0.0),
+}
+
+
+def yardstick() -> None:
+    """What the core does most: small work on small arrays."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        window = rng.normal(size=(60, 22))
+        np.median(window, axis=0)
+        np.linalg.norm(window[:, None] - window[None], axis=-1).argsort(axis=1)
+
+
+def measure(frames: int, people: int) -> Iterator[dict[str, float]]:
+    """A row every ``SAMPLE`` frames."""
+    config = TranscriberConfig()
+    oracle, note = open_oracle(OracleSettings(exact=True), config.deadline, encoder_backend)
+    if oracle is None or note:
+        raise SystemExit(f"the soak wants the oracle that a robot has: {note}")
+    transcriber = Transcriber(config, oracle)
+    tokenizer = Tokenizer(ConceptEncoder(EncoderConfig()))
+    cpu, wall, yards = np.zeros(SAMPLE), np.zeros(SAMPLE), []
+    events = final = 0
+    stream = zip(range(frames), crowd(np.random.default_rng(0), people), strict=False)
+    for number, frame in tqdm(stream, total=frames, unit=" frames", disable=None, leave=False):
+        began, used = time.perf_counter(), time.process_time()
+        for told in tokenizer.update(frame):
+            transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
+        said = transcriber.update(frame)
+        exchanges = oracle.exchanges()
+        place = number % SAMPLE
+        cpu[place], wall[place] = time.process_time() - used, time.perf_counter() - began
+        if number % round(RATE) == 0:
+            used = time.process_time()
+            yardstick()
+            yards.append(time.process_time() - used)
+        events += len(said) + len(exchanges)
+        final += sum(event.final for event in said)
+        if place == SAMPLE - 1:
+            gc.collect()
+            mean, p99 = float(cpu.mean()), float(np.percentile(cpu, 99))
+            yard = float(np.mean(yards))
+            yards.clear()
+            yield {
+                "simulated s": round((number + 1) / RATE, 1),
+                "resident MB": round(resident_mb(), 2),
+                "handles": handles(),
+                "threads": threads(),
+                "objects": len(gc.get_objects()),
+                "yardsticks a frame, mean": round(mean / yard, 4),
+                "yardsticks a frame, p99": round(p99 / yard, 4),
+                "cpu ms a frame, mean": round(1e3 * mean, 3),
+                "cpu ms a frame, p99": round(1e3 * p99, 3),
+                "wall ms a frame, p99": round(1e3 * float(np.percentile(wall, 99)), 3),
+                "tracks begun": transcriber.health.tracks,
+                "segments ended": final,
+                "tokens": tokenizer.health.tokens,
+                "questions": int(oracle.facts()["asked"]),
+                "answers used": transcriber.health.answers,
+            }
+    transcriber.close()
+    oracle.close()
+
+
+def verdict(rows: list[dict[str, float]], people: int, seconds: float) -> tuple[str, bool]:
+    """A table, and whether nothing grew."""
+    last = rows[-1]
+    lines = [
+        f"{last['simulated s'] / 3600:.2f} h of {people} people at {RATE:g} Hz in {seconds / 60:.0f} min: "
+        f"{round(last['simulated s'] * RATE)} frames, {last['tracks begun']} tracks, "
+        f"{last['segments ended']} segments, {last['tokens']} tokens, {last['questions']} questions, "
+        f"{last['answers used']} answers used.",
+        "",
+        f"| after the first {WARM_UP:.0%} | median | rise to the end (95 % interval) | counts as none | |",
+        "|---|---|---|---|---|",
+    ]
+    well = True
+    for name, (share, least) in ALLOWED.items():
+        found = growth([row[name] for row in rows], share=share, least=least)
+        well = well and found.none
+        lines.append(
+            f"| {name} | {found.middle:.4g} | {found.rise:+.3g} ({found.low:+.3g} to {found.high:+.3g}) "
+            f"| up to {found.allowed:.3g} | {'no growth' if found.none else '**grows**'} |"
+        )
+    mean, p99 = (np.median([row[f"cpu ms a frame, {of}"] for row in rows]) for of in ("mean", "p99"))
+    lines += ["", f"A frame took {mean:.1f} ms of processor time, p99 {p99:.1f} ms."]
+    return "\n".join(lines) + "\n", well
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--hours", type=float, default=2.0, help="simulated hours (%(default)s)")
+    parser.add_argument("--people", type=int, default=4, help="in view at any time (%(default)s)")
+    options = parser.parse_args()
+    frames = round(options.hours * 3600 * RATE) // SAMPLE * SAMPLE
+    if frames < FEWEST * SAMPLE or options.people < 1:
+        parser.error(f"at least one person for {FEWEST} minutes is needed")
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    began = time.monotonic()
+    with (
+        (options.out / "soak.csv").open("w", newline="", encoding="utf-8") as file,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        writer = None
+        for row in measure(frames, options.people):
+            if writer is None:
+                writer = csv.DictWriter(file, row)
+                writer.writeheader()
+            writer.writerow(row)
+            file.flush()
+            rows.append(row)
+    if len(rows) < FEWEST:
+        raise SystemExit(f"stopped before there were {FEWEST} samples")
+    text, well = verdict(rows, options.people, time.monotonic() - began)
+    (options.out / "soak.md").write_text(text, encoding="utf-8")
+    print(text)
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
