@@ -12,6 +12,7 @@ from motion_seg_ros.commands import (
     benchmark,
     concept_training,
     concepts,
+    evaluate,
     grounding,
     oracle,
     replay,
@@ -21,7 +22,7 @@ from motion_seg_ros.commands import (
 from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED
 
 # In the order of --help.
-_GROUPS = (replay, tokens, concepts, grounding, bag, benchmark, concept_training, oracle, text)
+_GROUPS = (replay, evaluate, tokens, concepts, grounding, bag, benchmark, concept_training, oracle, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,9 +27,16 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What somebody says is being done from now on, until the next label; "" for nothing known."""
+    """What somebody says is being done from now on, until the next label of the same track.
+
+    Attributes
+    ----------
+    text : "" for nothing known.
+    track_id : of whom it is said; "" for whoever is in view.
+    """
 
     text: str
+    track_id: str = ""
 
 
 Item: TypeAlias = Image | SkeletonFrame | Label

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.datasets.splices import heading
+from motion_seg_ros.evaluation.figures import seen_from_the_front
 from motion_seg_ros.evaluation.page import asset, csp_hash, visible
 from motion_seg_ros.grounding.grounder import Grounding
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
@@ -199,7 +199,7 @@ def _bodies(track: GroundedTrack, x: _Scale) -> str:
         seen: NDArray[np.bool_] = np.asarray(np.isfinite(joints).all(axis=1))
         if abs(float(track.stamps[place]) - time) > 5e8 or seen.sum() < 6:
             continue
-        flat = _seen_from_the_front(joints)
+        flat = seen_from_the_front(joints)
         size = (_BODY - 10) / 1.9
         middle, low = float(np.nanmean(flat[:, 0])), float(np.nanmin(flat[:, 1]))
         drawn = []
@@ -215,13 +215,6 @@ def _bodies(track: GroundedTrack, x: _Scale) -> str:
                 drawn.append(f"M{ends[0][0]:.1f} {ends[0][1]:.1f}L{ends[1][0]:.1f} {ends[1][1]:.1f}")
         parts.append(f'<path class="body" d="{"".join(drawn)}"/>')
     return "".join(parts)
-
-
-def _seen_from_the_front(joints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(22, 2) metres to the viewer's right and up, a little from the side, so that kicks show."""
-    angle = heading(joints)
-    turn = (0.0 if angle is None else angle) + 0.6
-    return np.stack((-joints[:, 0] * np.sin(turn) + joints[:, 1] * np.cos(turn), joints[:, 2]), axis=1)
 
 
 def _short(text: str) -> str:

@@ -145,14 +145,26 @@ def match(times: NDArray[np.int64], guesses: NDArray[np.int64], tolerance: float
 
 def boundary_f1(truth: Labels, found: Labels, tolerance: float) -> float:
     """F1 of boundaries matched one to one within ``tolerance`` frames; 1 when there are none in both."""
-    times, guesses = changes(truth), changes(found)
-    pairs = match(times, guesses, tolerance)
+    return f1(*boundary_counts(truth, found, np.arange(len(truth)), tolerance))
+
+
+def boundary_counts(
+    truth: Labels, found: Labels, times: NDArray[np.int64], tolerance: float
+) -> tuple[int, int, int]:
+    """How many boundaries match one to one within ``tolerance``, are true, and are found and judged.
+
+    ``times`` (T,) are those of the frames, in the unit of the tolerance.
+    """
+    edges, guesses = changes(truth), changes(found)
+    pairs = match(times[edges], times[guesses], tolerance)
     inside = (truth[guesses] < 0) & (truth[guesses - 1] < 0)
     inside[pairs[:, 1]] = False
-    judged = len(guesses) - int(inside.sum())
-    if len(times) + judged == 0:
-        return 1.0
-    return 2.0 * len(pairs) / (len(times) + judged)
+    return len(pairs), len(edges), len(guesses) - int(inside.sum())
+
+
+def f1(hits: int, true: int, found: int) -> float:
+    """2 hits / (true + found); 1 when there are none of both."""
+    return 2.0 * hits / (true + found) if true + found else 1.0
 
 
 def _entropy(shares: NDArray[np.float64]) -> float:
