@@ -176,6 +176,21 @@ def test_labels_that_name_a_track_are_of_that_track() -> None:
     assert scored.named == {0: 0, 1: 1, -1: 2}
 
 
+def test_labels_of_nobody_leave_out_who_has_labels() -> None:
+    seen = {"1": (0.0, 8.0), "2": (2.0, 8.0)}
+    events = [event(1, 0, 0.0, 7.9, 8.0, track_id="1"), event(2, 1, 2.0, 7.9, 8.0, track_id="2")]
+    lines = heard(events, [(0.0, Label("a", "1")), (0.0, Label("b"))], seen, 8.0).lines()
+    assert [line.track for line in lines] == ["", "1"]
+    assert lines[0].found.tolist() == [-1] * 20 + [1] * 60
+    assert lines[1].found.tolist() == [0] * 80
+
+
+def test_the_documentation_explains_every_number() -> None:
+    text = (ROOT / "docs" / "evaluate.md").read_text()
+    assert [name for name in METRICS if f"`{name}`" not in text] == []
+    assert [label for label in bag_run.UNKNOWN if f"`{label}`" not in text] == []
+
+
 # ---- Recordings ------------------------------------------------------------------------------------------
 
 

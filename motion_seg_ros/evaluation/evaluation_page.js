@@ -308,7 +308,7 @@ function fillStages() {
   if (!rows.length) return $("stages").replaceChildren(element("p", { className: "soft", textContent: "not measured" }));
   const most = Math.max(...rows.map((row) => row[2])), plot = svg("svg", { viewBox: `0 0 400 ${rows.length * 34 + 4}`, role: "img", "aria-label": "Milliseconds by stage" });
   rows.forEach(([stage, p50, p99], i) => {
-    const y = 6 + i * 34, w = (ms) => Math.max(1, (210 * ms) / most);
+    const y = 6 + i * 34, w = (ms) => Math.max(1, (190 * ms) / most);
     plot.append(words(0, y + 16, stage), svg("rect", { x: 80, y, width: w(p99), height: 22, class: "bar2" }), svg("rect", { x: 80, y, width: w(p50), height: 22, class: "bar1" }), words(86 + w(p99), y + 16, `${short(p50)} / ${short(p99)} ms`, { class: "soft" }));
   });
   return $("stages").replaceChildren(plot);

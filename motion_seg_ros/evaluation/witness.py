@@ -25,8 +25,8 @@ class Line:
 
     Attributes
     ----------
-    track : that the labels name, or WHOEVER: of the people in view the one who is seen in the most frames of
-        the whole recording.
+    track : that the labels name, or WHOEVER: of the people in view without labels of their own the one who
+        is seen in the most frames of the whole recording.
     stamps : (T,) int64 ns, rising.
     truth : (T,) int32, index into the names of the labels; -1 where nothing is known.
     found : (T,) int32 motion ids of final segments; -1 where the person is idle or not seen.
@@ -131,7 +131,9 @@ class Witness:
         lines = []
         for track in self.labelled_tracks or [WHOEVER]:
             shown = np.full(len(stamps), -1, np.int32)
-            for who in order if track == WHOEVER else [track] if track in where else []:
+            for who in order:
+                if who != track and (track != WHOEVER or who in self._labels):
+                    continue
                 shown[where[who]] = _segment_of(stamps[where[who]], segments, who)
             motions = np.array([*(segment.motion_id for segment in segments), -1], np.int32)
             truth = _labels_at(stamps, sorted(self._labels.get(track, [])), number)
