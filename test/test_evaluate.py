@@ -259,6 +259,7 @@ def test_a_bag_that_fails_is_a_row_and_stops_no_other(
     assert [row["error"] is None for row in rows] == [False, True, False]
     captured = capsys.readouterr()
     assert "broken.mcap is not a recording" in captured.err
+    assert "missing does not exist" in captured.err
     assert "Traceback" not in captured.err
     assert "failed" in captured.out
     # It is tried again, and the good one is not.

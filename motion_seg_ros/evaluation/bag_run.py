@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 
 from motion_seg_ros import __version__
-from motion_seg_ros.bags.items import Image, Item, Source, SourceError
+from motion_seg_ros.bags.items import Item, Source, SourceError
 from motion_seg_ros.datasets.annotations import find_sidecar
 from motion_seg_ros.evaluation.moments import bag_page
 from motion_seg_ros.evaluation.playback import STAGES, Account, Player
 from motion_seg_ros.evaluation.scoring import METRICS, Scored, score_play
 from motion_seg_ros.evaluation.witness import WHOEVER, Witness
+from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
 SUMMARY, EVENTS, PAGE = "summary.json", "events.jsonl", "page.json"
 # Labels that say that nothing is known, as people and datasets write it.
 UNKNOWN = ("none", "idle", "unknown", "unlabelled", "unlabeled", "background", "null", "-1")
-# Every so many items a bag's progress is told.
+# Every so many frames a bag's progress is told.
 _EVERY = 50
 
 
@@ -77,9 +78,12 @@ def identity(path: Path, also: Sequence[Path] = ()) -> dict[str, Any]:
 
     Raises
     ------
-    OSError : it is not there.
+    SourceError : it is not there.
+    OSError : it cannot be looked at.
     DatasetError : it has several files of labels.
     """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist")
     sidecar = find_sidecar(path)
     parts = [path] if path.is_file() else sorted(item for item in path.iterdir() if item.is_file())
     known = [(part.name, part.stat()) for part in [*parts, *([sidecar] if sidecar else []), *also]]
@@ -98,7 +102,7 @@ def finished(task: BagTask, setup: Setup) -> dict[str, Any] | None:
         same = summary["input"] == identity(task.path, setup.also) and summary["settings"] == setup.told
         whole = (task.folder / EVENTS).is_file() and bool(read_json(task.folder / PAGE))
         return summary if same and whole and summary["error"] is None else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (SourceError, OSError, ValueError, KeyError, TypeError):
         # Not there, cut off, or of something else: it is evaluated anew.
         return None
 
@@ -118,14 +122,11 @@ def evaluate_bag(
     if source.live:
         raise SourceError(f"{task.path} is a camera; what is evaluated must be a recording")
     witness = Witness(setup.unknown)
-    items = 0
 
     def hear(stamp: int, item: Item | SegmentEvent) -> None:
-        nonlocal items
         witness.hear(stamp, item)
-        items += isinstance(item, Image) or not source.has_images
-        if items % _EVERY == 0:
-            progress(min(items / source.count, 1.0) if source.count else 0.0)
+        if isinstance(item, SkeletonFrame) and witness.frames % _EVERY == 0 and source.count:
+            progress(min(witness.frames / source.count, 1.0))
 
     account = setup.player(source, hear)
     if not witness.frames:

@@ -243,5 +243,5 @@ def _size(path: Path) -> int:
     """Bytes, at least 1 so that what cannot be read counts too."""
     try:
         return max(1, int(bag_run.identity(path)["bytes"]))
-    except (OSError, ValueError):
+    except (SourceError, OSError, ValueError):
         return 1
