@@ -54,8 +54,9 @@ class People:
 
     def ground(self, grounder: Grounder, text: str) -> dict[str, Grounding]:
         """The answer for each track."""
+        division = grounder.divide(text)
         return {
-            track: grounder.ground(text, *person.motion(), person.cuts)
+            track: grounder.ground(division, *person.motion(), person.cuts)
             for track, person in self.tracks.items()
         }
 

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from chat_server import ChatServer, says
 from planted import CALIBRATION, WORDS, PlantedText, motion
 
 from motion_seg_ros.cli import main
@@ -25,7 +26,11 @@ NAMES = np.array(JOINT_SETS["smpl22"].joints)
 def planted(monkeypatch):
     """The planted encoder in place of weights."""
     grounder = Grounder(PlantedText(), CALIBRATION)
-    monkeypatch.setattr(loading, "load_grounder", lambda weights=None: grounder)
+
+    def load(weights=None, config=None, ask=None):
+        return Grounder(PlantedText(), CALIBRATION, config, ask) if ask else grounder
+
+    monkeypatch.setattr(loading, "load_grounder", load)
     return grounder
 
 
@@ -75,6 +80,27 @@ def test_ground_says_when_nothing_like_it_happened(planted, recording, tmp_path,
     told = capsys.readouterr()
     assert "the text is empty" in told.err
     assert "nothing" in told.out
+
+
+def test_ground_lets_a_language_model_split_the_sentence(planted, recording, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("openai", reason="the extra [llm] is not installed")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    out = tmp_path / "day.json"
+    given = ["ground", "he waves after walking", str(recording), "--out", str(out)]
+    with ChatServer(says(json.dumps({"actions": ["walking", "he waves"]}))) as server:
+        config = tmp_path / "robot.yaml"
+        section = {"partition": {"backend": "openai", "model": "tiny", "base_url": server.url}}
+        config.write_text(json.dumps({"grounding_node": {"ros__parameters": section}}))
+        assert main([*given, "--config", str(config)]) == 0
+        (track,) = json.loads(out.read_text())["tracks"]
+        assert track["partition"]["source"] == "llm"
+        assert [span["text"] for span in track["spans"]] == ["walking", "he waves"]
+        assert main([*given, "--config", str(config), "--partition", "rules"]) == 0
+        assert json.loads(out.read_text())["tracks"][0]["partition"]["source"] == "rules"
+        assert len(server.requests) == 1
+    capsys.readouterr()
+    assert main([*given, "--partition", "openai"]) == 2
+    assert "partition.model" in capsys.readouterr().err
 
 
 def test_ground_refuses_what_it_cannot_do_in_one_sentence(planted, recording, tmp_path, capsys):

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from chat_server import ChatServer, says
 from planted import CALIBRATION, PlantedText, motion
 from ros_graph import LATCHED, Graph
 
@@ -167,6 +168,22 @@ def test_what_did_not_happen_and_odd_texts_have_no_spans(rig):
         assert outcome.status == GoalStatus.STATUS_SUCCEEDED
         assert said in outcome.result.trace
         assert list(outcome.result.spans) == [] or text.startswith("walk")
+
+
+def test_a_language_model_is_asked_once_however_many_people_there_are(tmp_path, monkeypatch):
+    pytest.importorskip("openai", reason="the extra [llm] is not installed")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with ChatServer(says(json.dumps({"actions": ["walking", "he sits"]}))) as server:
+        settings = {"backend": "openai", "model": "tiny", "base_url": server.url}
+        with Rig(tmp_path, **{f"partition.{name}": value for name, value in settings.items()}) as rig:
+            rig.show(DAY, track="1")
+            rig.show(DAY, start=SECOND + 1, track="2")
+            answer = rig.ask("he sits after walking")
+        assert len(server.requests) == 1
+    assert [span.text for span in answer.spans] == ["walking", "he sits"]
+    sources = [track["partition"]["source"] for track in json.loads(answer.trace)["tracks"].values()]
+    assert sources == ["llm", "llm"]
+    assert "sk-secret" not in answer.trace
 
 
 def test_a_goal_is_about_its_track_and_its_time(rig):

@@ -34,6 +34,17 @@ def add(commands: Commands) -> None:
     ground.add_argument("source", metavar="SOURCE", help=SOURCES)
     ground.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON file to write")
     _add_weights(ground)
+    ground.add_argument(
+        "--partition",
+        choices=("rules", "openai"),
+        help="who splits the sentence: rules, or a language model whose answer is checked (default: what "
+        "--config says, or rules)",
+    )
+    ground.add_argument(
+        "--config",
+        type=Path,
+        help="ROS parameter file whose grounding_node section has partition.model and the like",
+    )
     ground.add_argument("--model", help="pose model for images: lite, full, heavy or a .task file")
     ground.add_argument("--from-images", action="store_true", help="estimate the poses of a bag anew")
     ground.set_defaults(run=_ground)
@@ -71,12 +82,18 @@ def _ground(options: argparse.Namespace) -> int:
     from motion_seg_ros.core import pose_pipeline
     from motion_seg_ros.evaluation.grounding_page import GroundedTrack, write_page
     from motion_seg_ros.grounded import People, answers_json
+    from motion_seg_ros.grounding.grounder import GroundingConfig
+    from motion_seg_ros.grounding.language_model import PartitionSettings, open_ask
     from motion_seg_ros.grounding.loading import load_grounder
+    from motion_seg_ros.parameter_file import configure, read_parameters
     from motion_seg_ros.replay import replay
 
     if options.out.suffix.lower() == ".html":
         raise ValueError("--out names the JSON file; the page is written beside it")
-    grounder = load_grounder(options.weights)
+    parameters = read_parameters(options.config, "grounding_node") if options.config else {}
+    chosen = {} if options.partition is None else {"partition.backend": options.partition}
+    ask = open_ask(configure(PartitionSettings, parameters | chosen))
+    grounder = load_grounder(options.weights, configure(GroundingConfig, parameters), ask)
     source = open_source(options.source, from_images=options.from_images)
     tell_notes(source)
     people = People()

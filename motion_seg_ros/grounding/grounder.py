@@ -156,9 +156,13 @@ class Grounder:
         self.config = config or GroundingConfig()
         self._ask = ask
 
+    def divide(self, text: str) -> Partition:
+        """The sub-actions of a text; a sentence is divided once, however many people are looked at."""
+        return partition(text, self._ask)
+
     def ground(
         self,
-        text: str,
+        text: str | Partition,
         stamps: NDArray[np.int64],
         joints: NDArray[np.floating],
         cuts: Sequence[tuple[int, float]] = (),
@@ -168,12 +172,13 @@ class Grounder:
 
         Parameters
         ----------
+        text : as it is, or what :meth:`divide` made of it.
         stamps : (T,) nanoseconds, rising; T may be 0.
         joints : (T, 22, 3) smpl22 in metres, z up, NaN where unseen.
         cuts : (time in nanoseconds, link in 0..1) of boundaries that are known; a link of 0 stops smoothing.
         """
         proceed("partition", 0.0)
-        division = partition(text, self._ask)
+        division = self.divide(text) if isinstance(text, str) else text
         proceed("encode", 0.0)
         features = self.encode(stamps, joints) if division.actions else None
         return self.ground_actions(division, features, cuts, proceed)

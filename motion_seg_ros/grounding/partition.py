@@ -17,6 +17,7 @@ from typing import Any
 
 from motion_seg_ros.grounding.rules import MAX_WORDS, read, refusal
 from motion_seg_ros.grounding.words import WORD, content
+from motion_seg_ros.semantics.protocol import BackendError
 
 MAX_ACTIONS = 8
 """Sub-actions of one sentence that are looked for."""
@@ -84,9 +85,9 @@ def partition(text: str, ask: Ask | None = None) -> Partition:
             return Partition(text, check_reply(_reply(ask, text), text), "llm")
         except ReplyError as error:
             notes.append(f"the language model's partition is not used: {error}")
-        except (
-            Exception
-        ) as error:  # an endpoint fails in its client's own ways; what it says may hold secrets
+        except BackendError as error:
+            notes.append(f"the language model failed: {error}")
+        except Exception as error:  # clients fail in ways of their own, and what they say may hold secrets
             notes.append(f"the language model failed ({type(error).__name__})")
     reading = read(text)
     actions = []

@@ -23,6 +23,7 @@ from motion_seg_ros.srv import WatchMotion
 
 from ..bags.conversion import from_message, grounded_span, time_to_ns, to_message
 from ..grounding.grounder import Grounder, Grounding, GroundingConfig, OutOfTime
+from ..grounding.language_model import PartitionSettings, open_ask
 from ..grounding.loading import load_grounder
 from ..grounding.memory import MotionMemory, Snapshot
 from ..grounding.partition import partition
@@ -81,7 +82,7 @@ class GroundingNode(ManagedNode):
     grounder : used instead of weights from a folder.
     """
 
-    SETTINGS = (GroundingSettings, GroundingConfig, StandingConfig)
+    SETTINGS = (GroundingSettings, GroundingConfig, StandingConfig, PartitionSettings)
 
     def __init__(self, grounder: Grounder | None = None, **kwargs: Any) -> None:
         super().__init__("grounding_node", **kwargs)
@@ -96,11 +97,12 @@ class GroundingNode(ManagedNode):
     def configure(self) -> None:
         self._node_settings = self.settings(GroundingSettings)
         config = self.settings(GroundingConfig)
+        ask = open_ask(self.settings(PartitionSettings))
         if self._given is None:
             weights = self._node_settings.weights
-            self._grounder = load_grounder(Path(weights) if weights else None, config)
+            self._grounder = load_grounder(Path(weights) if weights else None, config, ask)
         else:
-            self._grounder = Grounder(self._given.motion_text, self._given.calibration, config)
+            self._grounder = Grounder(self._given.motion_text, self._given.calibration, config, ask)
         self.monitor.facts["encoder"] = self._grounder.motion_text.name
         self._memory = MotionMemory(self._node_settings.history)
         self._watch_ids, self._sighting_ids = itertools.count(1), itertools.count(1)
@@ -238,13 +240,14 @@ class GroundingNode(ManagedNode):
 
         try:
             with self.monitor.timed("ground"):
-                text = handle.request.text
+                proceed(0, "partition", 0.0)
+                division = self._grounder.divide(handle.request.text)
                 if not motions:
                     empty = Snapshot(np.zeros(0, np.int64), np.zeros((0, 22, 3), np.float32), ())
                     motions = {handle.request.track_id: empty}
                 for number, (track, motion) in enumerate(motions.items()):
                     answers[track] = self._grounder.ground(
-                        text, motion.stamps, motion.joints, motion.cuts, partial(proceed, number)
+                        division, motion.stamps, motion.joints, motion.cuts, partial(proceed, number)
                     )
         except Cancelled:
             cancelled = True
