@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.settings import parameter_names
 from motion_seg_ros.yaml_file import read_yaml
 
@@ -12,7 +13,7 @@ Settings = TypeVar("Settings")
 _KEY = "ros__parameters"
 
 
-class ParameterError(ValueError):
+class ParameterError(InputError):
     """A parameter file that cannot be used; the message is one sentence."""
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from motion_seg_ros.datasets.amc import INCH, load_amc
 from motion_seg_ros.datasets.errors import DatasetError
@@ -160,26 +158,3 @@ def test_what_is_wrong_with_the_motion_is_said(tmp_path: Path, old: str, new: st
     assert old in AMC
     with pytest.raises(DatasetError, match=says):
         load_amc(write(tmp_path, amc=AMC.replace(old, new, 1)))
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    in_skeleton=st.booleans(),
-    start=st.integers(0, 900),
-    damage=st.binary(max_size=20),
-    cut=st.integers(0, 2000),
-)
-def test_any_damage_gives_the_motion_or_one_sentence(
-    tmp_path: Path, in_skeleton: bool, start: int, damage: bytes, cut: int
-) -> None:
-    path = write(tmp_path)
-    file = tmp_path / "7.asf" if in_skeleton else path
-    content = bytearray(file.read_bytes())
-    content[start : start + len(damage)] = damage
-    file.write_bytes(content[:cut])
-    sentence = ""
-    try:
-        load_amc(path)
-    except DatasetError as error:
-        sentence = str(error)
-    assert "\n" not in sentence

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from motion import REST, SECOND, frame
 
 from motion_seg_ros.bags.clips import bag_clips
@@ -218,31 +215,3 @@ def test_what_is_no_motion_is_refused(tmp_path: Path) -> None:
     text = "a man walks#words\n"
     with pytest.raises(DatasetError, match="text#words#start#end"):
         load_motion(write_humanml3d(tmp_path, text=text))
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    cut=st.integers(0, 2000), flips=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 255)), max_size=3)
-)
-@pytest.mark.parametrize("suffix", [".npy", ".npz"])
-def test_broken_bytes_end_in_one_sentence(tmp_path: Path, suffix: str, cut: int, flips: list) -> None:
-    buffer = io.BytesIO()
-    if suffix == ".npy":
-        np.save(buffer, Y_UP[:7].astype(np.float32))
-    else:
-        np.savez(buffer, joints=MOTION[:2].astype(np.float32), mocap_framerate=30.0)
-    data = bytearray(buffer.getvalue()[: len(buffer.getvalue()) - cut])
-    for place, change in flips:
-        if place < len(data):
-            data[place] ^= change
-    path = tmp_path / f"x{suffix}"
-    path.write_bytes(data)
-    try:
-        clip = only(load_motion(path))
-    except DatasetError as error:
-        message = str(error)
-    else:
-        message = clip.name
-        assert clip.joints.shape[1:] == (22, 3)
-    assert message.startswith((str(path), path.stem))
-    assert "\n" not in message

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from motion_seg_ros.bags.items import Image, Label, SourceError
 from motion_seg_ros.bags.sources import open_source
@@ -113,24 +111,6 @@ def test_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(labelled, "MAX_BYTES", 1000)
     with pytest.raises(DatasetError, match="at most 1000 are read"):
         load_labelled(save(tmp_path / "a.npz", GOOD_JOINTS))
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_damage_gives_the_sequence_or_one_sentence(tmp_path: Path, data: st.DataObject) -> None:
-    path = tmp_path / "a.npz"
-    np.savez(path, **GOOD_JOINTS)
-    content = bytearray(path.read_bytes())
-    start = data.draw(st.integers(0, len(content) - 1))
-    damage = data.draw(st.binary(max_size=30))
-    content[start : start + len(damage)] = damage
-    path.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
-    sentence = ""
-    try:
-        load_labelled(path)
-    except DatasetError as error:
-        sentence = str(error)
-    assert "\n" not in sentence
 
 
 def test_clips_of_a_collection(tmp_path: Path) -> None:

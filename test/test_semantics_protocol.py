@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from motion_seg_ros.plain_text import one_line
 from motion_seg_ros.semantics.protocol import (
     LONGEST_PHRASE,
     Answer,
     BackendError,
     Moment,
     Question,
-    clean_phrase,
 )
 
 JOINTS = np.random.default_rng(0).normal(size=(9, 22, 3))
@@ -53,17 +53,17 @@ def test_gap():
 
 @given(st.text())
 def test_phrases_are_short_printable_lines_and_stay_so(text):
-    phrase = clean_phrase(text)
+    phrase = one_line(text, LONGEST_PHRASE)
     assert len(phrase) <= LONGEST_PHRASE
     assert phrase.isprintable()
-    assert clean_phrase(phrase) == phrase
+    assert one_line(phrase, LONGEST_PHRASE) == phrase
 
 
 def test_phrases_keep_their_words():
-    assert clean_phrase("  waves\r\n\tthe  right\u2028hand ") == "waves the right hand"
-    assert clean_phrase("a\x1b[31mb\u202ec\x00") == "a[31mbc"
-    assert clean_phrase("hebt die Hände über den Kopf") == "hebt die Hände über den Kopf"
-    assert clean_phrase("a" * 10**7) == "a" * LONGEST_PHRASE
+    assert one_line("  waves\r\n\tthe  right\u2028hand ", LONGEST_PHRASE) == "waves the right hand"
+    assert one_line("a\x1b[31mb\u202ec\x00", LONGEST_PHRASE) == "a[31mbc"
+    assert one_line("hebt die Hände über den Kopf", LONGEST_PHRASE) == "hebt die Hände über den Kopf"
+    assert one_line("a" * 10**7, LONGEST_PHRASE) == "a" * LONGEST_PHRASE
 
 
 def test_an_answer_cleans_what_it_is_given():

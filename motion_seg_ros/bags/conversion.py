@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from motion_seg_ros.bags.images import decode_compressed, decode_image, encode_jpeg
 from motion_seg_ros.bags.items import Image, Item, Label
 from motion_seg_ros.humocon.tokens import ConceptTokens
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import EventType, SegmentEvent
@@ -33,7 +34,7 @@ _SECOND = 1_000_000_000
 _INFO = 20  # of rcl_interfaces/Log, whose constants are bytes in some releases and numbers in others
 
 
-class MessageError(ValueError):
+class MessageError(InputError):
     """A message whose fields contradict each other; the message is one sentence."""
 
 

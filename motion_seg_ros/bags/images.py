@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.plain_text import InputError
+
 _BAYER = {
     # OpenCV names a pattern by its second row, ROS by its first: bayer_rggb is OpenCV's BG.
     "rggb": cv2.COLOR_BayerBG2RGB,
@@ -43,7 +45,7 @@ _LAYOUT = {
 _MAX_SIDE = 32767  # OpenCV's own limit for a side; a larger number is a corrupt message
 
 
-class ImageError(ValueError):
+class ImageError(InputError):
     """An image message that cannot be decoded; the message is one sentence."""
 
 

@@ -15,6 +15,7 @@ from motion_seg_ros.bags.conversion import to_message
 from motion_seg_ros.bags.items import Image, Label
 from motion_seg_ros.bags.typestore import typestore
 from motion_seg_ros.humocon.tokens import ConceptTokens
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
@@ -23,7 +24,7 @@ _STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 _BAG_FILES = frozenset({".mcap", ".db3", ".zstd", ".db3-journal", ".db3-wal", ".db3-shm"})
 
 
-class BagError(ValueError):
+class BagError(InputError):
     """A recording that cannot be written; the message is one sentence."""
 
 

@@ -22,9 +22,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.datasets.bvh import Motion
 from motion_seg_ros.datasets.errors import DatasetError
-from motion_seg_ros.datasets.labelled import MAX_FPS, Archive
+from motion_seg_ros.datasets.labelled import Archive
+from motion_seg_ros.datasets.motion import Motion, check_places
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 
 # (T, 22 or more, 3) metres from poses (T, P) radians, translations (T, 3), betas (B,) and the gender. SMPL's
@@ -61,6 +61,7 @@ def load_amass(archive: Archive, body_model: BodyModel | None) -> Motion:
         joints = _from_model(archive, body_model)
     if joints.ndim != 3 or joints.shape[1] < 22 or joints.shape[2] != 3 or not np.isfinite(joints).all():
         raise DatasetError(f"{path}: the joints must be finite and (T, 22 or more, 3), not {joints.shape}")
+    check_places(path, joints)
     return Motion(joints[:, :22], SMPL22.joints, fps)
 
 
@@ -68,10 +69,7 @@ def _rate(archive: Archive) -> float:
     key = next((key for key in (*_RATES, "fps") if key in archive), "")
     if not key:
         raise DatasetError(f"{archive.path} does not say its rate: {_RATES[0]} is missing")
-    value = float(archive.array(key, "fiu", 0))
-    if not 0 < value <= MAX_FPS:
-        raise DatasetError(f"{archive.path}: {key} must be in (0, {MAX_FPS:.0f}], not {value}")
-    return value
+    return archive.fps(key)
 
 
 def _from_model(archive: Archive, body_model: BodyModel) -> NDArray[np.float64]:

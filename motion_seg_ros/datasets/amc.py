@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.datasets.bvh import MAX_JOINTS, Motion
 from motion_seg_ros.datasets.errors import DatasetError
+from motion_seg_ros.datasets.motion import MAX_JOINTS, Motion, check_places, check_size
 from motion_seg_ros.datasets.rotations import about_axis
 
 INCH = 0.0254
 CMU_FPS = 120.0  # the files do not say it; CMU's recordings were made at 120 Hz, a few at 60 Hz
-MAX_FRAMES = 10_000_000
 _ROOT_DOF = ("tx", "ty", "tz", "rx", "ry", "rz")
 
 
@@ -50,7 +49,11 @@ def load_amc(path: str | Path, asf: str | Path | None = None, fps: float = CMU_F
     skeleton = Path(asf) if asf else _find_asf(path)
     bones, scale = _read_asf(skeleton)
     frames = _read_amc(path, bones)
-    return Motion(_positions(bones, frames) * scale, tuple(bones), fps)
+    # Numbers that are finite may have a product that is not.
+    with np.errstate(over="ignore", invalid="ignore"):
+        positions = _positions(bones, frames) * scale
+    check_places(path, positions)
+    return Motion(positions, tuple(bones), fps)
 
 
 def _find_asf(path: Path) -> Path:
@@ -163,10 +166,11 @@ def _read_amc(path: Path, bones: dict[str, _Bone]) -> dict[str, NDArray[np.float
         key, *rest = words
         if key.startswith(":"):
             continue
-        if key.isdecimal() and not rest and count < MAX_FRAMES:
+        if key.isdecimal() and not rest:
             if any(len(rows) != count for rows in values.values()):
                 raise DatasetError(f"{path}: frame {count} lacks a bone")
             count += 1
+            check_size(path, count, len(bones))
         elif key in moving and len(values[key]) == count - 1:
             values[key].append(_numbers(path, rest, moving[key]))
         else:

@@ -12,27 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.datasets.errors import DatasetError
+from motion_seg_ros.datasets.motion import MAX_JOINTS, Motion, check_places, check_rate, check_size
 from motion_seg_ros.datasets.rotations import about_axis
 
-MAX_JOINTS = 1000
 _MAX_LINE = 1 << 20
 _CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Motion:
-    """What a motion file says, in its own unit and axes.
-
-    Attributes
-    ----------
-    joints : (T, J, 3) float64 positions.
-    joint_names : J names.
-    fps : frames a second.
-    """
-
-    joints: NDArray[np.float64]
-    joint_names: tuple[str, ...]
-    fps: float
 
 
 @dataclass(slots=True)
@@ -61,7 +45,13 @@ def load_bvh(path: str | Path) -> Motion:
             values = _read_values(path, file, sum(len(joint.channels) for joint in joints), count)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
-    return Motion(_positions(joints, values), tuple(joint.name for joint in joints), 1 / frame_time)
+    fps = check_rate(path, "the rate", 1 / frame_time)
+    check_size(path, count, len(joints))
+    # Numbers that are finite may have a sum that is not.
+    with np.errstate(over="ignore", invalid="ignore"):
+        positions = _positions(joints, values)
+    check_places(path, positions)
+    return Motion(positions, tuple(joint.name for joint in joints), fps)
 
 
 class _Reader:
@@ -136,7 +126,7 @@ def _read_motion_header(reader: _Reader) -> tuple[int, float]:
     (frame_time,) = reader.numbers(reader.expect("Frame", "Time:"), 1)
     if count < 1 or count != int(count):
         raise reader.error(f"{count:g} frames")
-    if not 1e-4 <= frame_time <= 1e4:
+    if not frame_time > 0:
         raise reader.error(f"a frame time of {frame_time:g} s")
     return int(count), frame_time
 

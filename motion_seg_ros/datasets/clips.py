@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.datasets.amass import BodyModel, is_amass, load_amass
 from motion_seg_ros.datasets.amc import load_amc
-from motion_seg_ros.datasets.bvh import Motion, load_bvh
+from motion_seg_ros.datasets.bvh import load_bvh
 from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.datasets.humanml3d import captions, load_humanml3d
 from motion_seg_ros.datasets.labelled import Archive, load_clips
+from motion_seg_ros.datasets.motion import Motion
 from motion_seg_ros.datasets.skeletons import guess_axes, guess_unit, known_counts, names_of, to_rep103
 from motion_seg_ros.skeleton.joint_sets import joints_by_name
 

@@ -8,8 +8,8 @@ Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.datasets.errors import DatasetError
+from motion_seg_ros.datasets.motion import check_places, check_rate
+from motion_seg_ros.plain_text import reason
 
-MAX_BYTES = 4 << 30  # of one array in memory; frames are also read one by one
-MAX_FPS = 10_000.0
+MAX_BYTES = 1 << 30  # of one array in memory; frames are also read one by one
+# Of an array of text: each becomes an object, which takes more than its bytes.
+_MAX_TEXT_BYTES, _MAX_TEXTS = 64 << 20, 1 << 20
 KINDS = ("features", "joints", "frames")
 # What names a clip in a collection, best first.
 _CLIP_NAMES = ("clip", "trial", "action")
@@ -85,7 +88,7 @@ class Archive:
                 }
         except OSError as error:
             raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, RuntimeError, struct.error) as error:
             raise DatasetError(f"{path} is not an .npz archive, or is cut off") from error
 
     def __contains__(self, name: str) -> bool:
@@ -95,7 +98,7 @@ class Archive:
         """Which kind of data is there; DatasetError for none or several."""
         kinds = [kind for kind in KINDS if kind in self]
         if len(kinds) != 1:
-            found = " and ".join(kinds) or f"only {', '.join(sorted(self._sizes)) or 'nothing'}"
+            found = " and ".join(kinds) or f"only {', '.join(map(repr, sorted(self._sizes))) or 'nothing'}"
             raise DatasetError(f"{self.path} must hold one of {', '.join(KINDS)}, not {found}")
         return kinds[0]
 
@@ -103,9 +106,15 @@ class Archive:
         """An array whose dtype's kind is in ``kinds`` and that has ``ndim`` dimensions."""
         with self._member(name) as (file, header):
             self._check(name, header, kinds, ndim)
-            if self._sizes[name] > MAX_BYTES:
+            text = header.dtype.kind in "SU"
+            most = _MAX_TEXT_BYTES if text else MAX_BYTES
+            if self._sizes[name] > most:
                 raise DatasetError(
-                    f"{self.path}: {name} has {self._sizes[name]} bytes; at most {MAX_BYTES} are read"
+                    f"{self.path}: {name} has {self._sizes[name]} bytes; at most {most} are read"
+                )
+            if text and ndim and header.shape[0] > _MAX_TEXTS:
+                raise DatasetError(
+                    f"{self.path}: {name} has {header.shape[0]} texts; at most {_MAX_TEXTS} are read"
                 )
             flat = np.frombuffer(file.read(), dtype=header.dtype)
             return flat.reshape(header.shape, order="F" if header.fortran_order else "C")
@@ -130,20 +139,16 @@ class Archive:
         """A one-dimensional array of strings."""
         return tuple(str(value) for value in self.array(name, "U", 1))
 
-    def fps(self) -> float:
-        """Frames a second, in (0, MAX_FPS]."""
-        value = float(self.array("fps", "fiu", 0))
-        if not 0 < value <= MAX_FPS:
-            raise DatasetError(f"{self.path}: fps must be in (0, {MAX_FPS:.0f}], not {value}")
-        return value
+    def fps(self, name: str = "fps") -> float:
+        """Frames a second, as an array of that name says."""
+        return check_rate(self.path, name, float(self.array(name, "fiu", 0)))
 
     def joints(self) -> tuple[NDArray[np.floating], tuple[str, ...]]:
         """Joints (T, J, 3) in the file's dtype and their J names (empty where the file has none)."""
         joints = self.array("joints", "f", 3)
         if joints.shape[2] != 3 or joints.shape[1] == 0:
             raise DatasetError(f"{self.path}: joints must be (T, J, 3), not {joints.shape}")
-        if np.isinf(joints).any() or np.isnan(joints).all():
-            raise DatasetError(f"{self.path}: joints must be finite, or NaN where unseen")
+        check_places(self.path, joints)
         names = self.names("joint_names") if "joint_names" in self else ()
         if names and len(names) != joints.shape[1]:
             raise DatasetError(f"{self.path}: {len(names)} joint_names for {joints.shape[1]} joints")
@@ -169,11 +174,9 @@ class Archive:
                 yield file, self._header(file, name)
         except DatasetError:
             raise
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise DatasetError(f"{self.path}: {name} cannot be read: {error}") from error
-        except (NotImplementedError, RuntimeError) as error:
-            # An unknown compression, an encrypted member.
-            raise DatasetError(f"{self.path}: {name} cannot be unpacked: {error}") from error
+        except Exception as error:
+            # Each compression has errors of its own, and numpy parses a header as Python.
+            raise DatasetError(f"{self.path}: {name} cannot be read: {reason(error)}") from error
 
     def _header(self, file: IO[bytes], name: str) -> _Header:
         version = np.lib.format.read_magic(file)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.motion_text import MotionFeatures, unit
 from motion_seg_ros.grounding.sentence_inputs import SENTENCE_INPUTS, sentence_inputs
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.semantics.sentences import SentenceEncoder
 from motion_seg_ros.skeleton.motion_inputs import INPUTS, LAYOUT, MOTION, RATE, VELOCITIES, MotionInputs
 
@@ -32,7 +33,7 @@ _HELD = 10
 Array = NDArray[np.float64]
 
 
-class MotionTextError(ValueError):
+class MotionTextError(InputError):
     """Weights that cannot be used; the message is one sentence."""
 
 

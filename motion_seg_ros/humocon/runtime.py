@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
@@ -36,7 +37,7 @@ _META = (
 )
 
 
-class ModelError(ValueError):
+class ModelError(InputError):
     """Weights or a provider that cannot be used; the message is one sentence."""
 
 

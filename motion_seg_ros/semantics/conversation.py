@@ -8,10 +8,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from motion_seg_ros.plain_text import one_line
 from motion_seg_ros.semantics.describer import describe
 from motion_seg_ros.semantics.figures import strip
 from motion_seg_ros.semantics.inquiry import even_odds
-from motion_seg_ros.semantics.protocol import LONGEST_PHRASE, Answer, BackendError, Question, clean_phrase
+from motion_seg_ros.semantics.protocol import LONGEST_PHRASE, Answer, BackendError, Question
 from motion_seg_ros.settings import setting
 
 PROMPT = (
@@ -111,7 +112,7 @@ def read(completion: Any, settings: ModelSettings, source: str) -> Answer:
         probability = even_odds(same, settings.same_right, settings.different_right)
     prompt, reply = (_count(completion, name) for name in ("prompt_tokens", "completion_tokens"))
     cost = (prompt * settings.input_price + reply * settings.output_price) / 1e6
-    return Answer(probability, phrases, clean_phrase(source), cost, prompt + reply)
+    return Answer(probability, phrases, one_line(source, LONGEST_PHRASE), cost, prompt + reply)
 
 
 def _from_log_probs(choice: dict[str, Any], same: bool) -> float | None:

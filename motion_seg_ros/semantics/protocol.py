@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import unicodedata
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.plain_text import one_line
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 
 JOINTS = len(JOINT_SETS["smpl22"].joints)
@@ -76,7 +76,7 @@ class Answer:
     same_probability : that the motion is the same, by this answer alone when both are as likely beforehand
         (calibrated by the backend).
     phrases : what is done at either moment, in a verb phrase each, or "". Whatever a model wrote, here it is
-        one short printable line: see :func:`clean_phrase`.
+        one short printable line: see :func:`motion_seg_ros.plain_text.one_line`.
     source : who says so: "kinematic", "encoder", "llm:<model>" or "simulated".
     cost : of this answer, in the currency of the prices that the backend was given; 0 if it has none.
     tokens : language model tokens that it took, prompt and reply.
@@ -93,7 +93,9 @@ class Answer:
         if not 0.0 <= self.same_probability <= 1.0:
             raise ValueError(f"a probability must be in 0..1, not {self.same_probability}")
         first, second = self.phrases
-        object.__setattr__(self, "phrases", (clean_phrase(first), clean_phrase(second)))
+        object.__setattr__(
+            self, "phrases", (one_line(first, LONGEST_PHRASE), one_line(second, LONGEST_PHRASE))
+        )
 
 
 class BackendError(RuntimeError):
@@ -107,7 +109,7 @@ class BackendError(RuntimeError):
     """
 
     def __init__(self, message: str, transient: bool = True, retry_after: float | None = None) -> None:
-        super().__init__(clean_phrase(message, 200))
+        super().__init__(one_line(message, 200))
         self.transient = transient
         self.retry_after = retry_after
 
@@ -134,19 +136,3 @@ class Backend(Protocol):
     async def close(self) -> None:
         """Let go of connections and processes."""
         ...
-
-
-def clean_phrase(text: str, longest: int = LONGEST_PHRASE) -> str:
-    """A text from outside as one short printable line.
-
-    Control, format (such as those that turn the direction of writing), surrogate and private characters go,
-    any run of white space becomes one space, and what is longer than ``longest`` is cut.
-    """
-    # Nothing beyond this can be shown, and a model's megabyte need not be walked through.
-    text = text[: 16 * longest]
-    shown = (
-        " " if character.isspace() else character
-        for character in text
-        if character.isspace() or not unicodedata.category(character).startswith("C")
-    )
-    return " ".join("".join(shown).split())[:longest].rstrip()
