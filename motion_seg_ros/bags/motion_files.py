@@ -26,6 +26,7 @@ from motion_seg_ros.datasets.skeletons import (
     skeleton_frames,
     to_rep103,
 )
+from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.skeleton.joint_sets import joints_by_name
 
 # Between the clips of a collection, so that nobody takes one's end and the next one's beginning for a motion.
@@ -51,8 +52,8 @@ def open_motion_file(path: Path) -> Source:
         clip = MotionClip(path.stem, motion.joints * metres)
         source = MotionSource(path, [clip], motion.joint_names, motion.fps)
     except ValueError as error:
-        # DatasetError names the file; joints_by_name does not know it.
-        raise SourceError(str(error) if isinstance(error, DatasetError) else f"{path}: {error}") from error
+        # An InputError names the file; joints_by_name does not know it.
+        raise SourceError(str(error) if isinstance(error, InputError) else f"{path}: {error}") from error
     if path.suffix.lower() == ".amc":
         source.notes.append(f"{path.name} does not say its rate: {motion.fps:g} Hz is taken, CMU's habit")
     else:

@@ -48,11 +48,12 @@ def add(commands: Commands) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     _need_torch()
-    from motion_seg_ros.humocon.configuration import CONFIGS, load_config
+    from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig
     from motion_seg_ros.humocon.training import CHECKPOINT, train
+    from motion_seg_ros.settings_file import load_settings
 
     known = CONFIGS / f"{options.config}.yaml"
-    config = load_config(known if known.is_file() else Path(options.config))
+    config = load_settings(TrainingConfig, known if known.is_file() else Path(options.config))
     done = train(
         config, options.data, options.out, resume=options.resume, probe=_probe(), tell=_progress(options.out)
     )

@@ -43,15 +43,16 @@ def _run(options: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from motion_seg_ros.grounding.text_config import CONFIGS, load_config
+    from motion_seg_ros.grounding.text_config import CONFIGS, TextTrainingConfig
     from motion_seg_ros.grounding.text_training import WEIGHTS, train
     from motion_seg_ros.semantics.sentences import SentenceEncoder
+    from motion_seg_ros.settings_file import load_settings
 
     # Small matrices: threads cost more than they give, and one thread gives the same bits everywhere.
     torch.set_num_threads(1)
     logging.basicConfig(level=logging.INFO, format="motion-seg: %(message)s", stream=sys.stderr)
     known = CONFIGS / f"{options.config}.yaml"
-    config = load_config(known if known.is_file() else Path(options.config))
+    config = load_settings(TextTrainingConfig, known if known.is_file() else Path(options.config))
     with tqdm(total=config.steps, unit=" steps", file=sys.stderr, disable=None, leave=False) as bar:
         done = train(
             config,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from motion_seg_ros.grounding.text_config import TextTrainingConfig, from_mapping
+from motion_seg_ros import checkpoint_file
+from motion_seg_ros.grounding.text_config import TextTrainingConfig
 from motion_seg_ros.grounding.text_model import MotionTextModel
-from motion_seg_ros.skeleton.motion_inputs import LAYOUT
+from motion_seg_ros.settings_file import from_mapping
 
 _FORMAT = "motion_seg_ros.text_training/1"
 
@@ -39,36 +36,17 @@ class TextCheckpoint:
 def save_checkpoint(checkpoint: TextCheckpoint, path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
     content = {name: getattr(checkpoint, name) for name in ("step", "model", "resume", "history")}
-    content |= {"format": _FORMAT, "layout": LAYOUT, "config": asdict(checkpoint.config)}
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    checkpoint_file.save({**content, "config": asdict(checkpoint.config)}, _FORMAT, path)
 
 
 def load_checkpoint(path: Path) -> TextCheckpoint:
-    """Read a checkpoint, running nothing that it holds.
+    """Read a checkpoint, running nothing that it holds; ValueError as :func:`checkpoint_file.load`."""
+    return checkpoint_file.load(path, _FORMAT, "train-text", _checkpoint)
 
-    Raises
-    ------
-    ValueError : the file is missing, cut off, of something else, or of other inputs; one sentence.
-    """
-    broken = (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except broken as error:
-        raise ValueError(f"{path} is not a checkpoint of train-text, or is cut off") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of train-text")
-    if content["layout"] != LAYOUT:
-        raise ValueError(f"{path} was trained on inputs {content['layout']}, but these are {LAYOUT}")
-    try:
-        config = from_mapping(content["config"])
-        checkpoint = TextCheckpoint(
-            config, content["step"], content["model"], content["resume"], content["history"]
-        )
-        checkpoint.build()
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit this version: {str(error).splitlines()[0]}") from error
+
+def _checkpoint(content: dict[str, Any]) -> TextCheckpoint:
+    config = from_mapping(TextTrainingConfig, content["config"])
+    names = ("step", "model", "resume", "history")
+    checkpoint = TextCheckpoint(config, *(content[name] for name in names))
+    checkpoint.build()
     return checkpoint

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,29 +125,22 @@ def _filled(joints: NDArray[np.floating]) -> Array:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    import torch
+    from motion_seg_ros.checkpoint_file import read
 
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} holds no weights, or is cut off") from error
+    content = read(path, "a file of weights")
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no weights")
     return content
 
 
 def _statistics(path: Path) -> Array:
-    import torch
+    from motion_seg_ros.checkpoint_file import read
 
+    what = "a file of statistics"
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-        numbers = np.asarray(values, np.float64)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (RuntimeError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} holds no statistics, or is cut off") from error
+        numbers = np.asarray(read(path, what), np.float64)
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"{path} is not {what}") from error
     if numbers.shape != (FEATURES,):
         raise ValueError(f"{path} must hold {FEATURES} numbers, not {numbers.shape}")
     return numbers

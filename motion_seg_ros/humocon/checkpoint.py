@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from motion_seg_ros.humocon.configuration import TrainingConfig, from_mapping
+from motion_seg_ros import checkpoint_file
+from motion_seg_ros.humocon.configuration import TrainingConfig
 from motion_seg_ros.humocon.modelling import ConceptModel
-from motion_seg_ros.skeleton.motion_inputs import LAYOUT
+from motion_seg_ros.settings_file import from_mapping
+from motion_seg_ros.skeleton.motion_inputs import INPUTS
 
 _FORMAT = "motion_seg_ros.training/1"
-# What torch raises for files that are not its own, or not whole.
-_BROKEN = (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -60,40 +56,26 @@ class Checkpoint:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
     content = {name: getattr(checkpoint, name) for name in ("epoch", "model", "resume", "history")}
-    content |= {"format": _FORMAT, "layout": LAYOUT, "config": asdict(checkpoint.config)}
-    content |= {"gallery": asdict(checkpoint.gallery)}
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    content |= {"config": asdict(checkpoint.config), "gallery": asdict(checkpoint.gallery)}
+    checkpoint_file.save(content, _FORMAT, path)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint, running nothing that it holds.
+    """Read a checkpoint, running nothing that it holds; ValueError as :func:`checkpoint_file.load`."""
+    return checkpoint_file.load(path, _FORMAT, "train-concepts", _checkpoint)
 
-    Raises
-    ------
-    ValueError : the file is missing, cut off, of something else, or of other inputs; one sentence.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
-    except _BROKEN as error:
-        raise ValueError(f"{path} is not a checkpoint of train-concepts, or is cut off") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of train-concepts")
-    if content["layout"] != LAYOUT:
-        raise ValueError(f"{path} was trained on inputs {content['layout']}, but these are {LAYOUT}")
-    try:
-        checkpoint = Checkpoint(
-            from_mapping(content["config"]),
-            content["epoch"],
-            content["model"],
-            content["resume"],
-            Gallery(**content["gallery"]),
-            content["history"],
-        )
-        checkpoint.build()
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit this version: {str(error).splitlines()[0]}") from error
+
+def _checkpoint(content: dict[str, Any]) -> Checkpoint:
+    gallery = Gallery(**content["gallery"])
+    windows, _, size = gallery.inputs.shape
+    if not windows == len(gallery.names) == len(gallery.starts) or size != INPUTS:
+        raise ValueError("its gallery contradicts itself")
+    names = ("epoch", "model", "resume")
+    checkpoint = Checkpoint(
+        from_mapping(TrainingConfig, content["config"]),
+        *(content[name] for name in names),
+        gallery,
+        content["history"],
+    )
+    checkpoint.build()
     return checkpoint

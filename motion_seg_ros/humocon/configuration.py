@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 from motion_seg_ros.settings import check, setting
-from motion_seg_ros.yaml_file import read_yaml
 
-Config = TypeVar("Config")
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -59,8 +56,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.dilations or min(self.dilations) < 1:
-            raise ValueError(f"dilations must be at least 1, not {self.dilations}")
+        if not 1 <= len(self.dilations) <= 16 or not all(1 <= dilation <= 64 for dilation in self.dilations):
+            raise ValueError(f"dilations must be 1 to 16 numbers in [1, 64], not {self.dilations}")
 
 
 @dataclass(frozen=True)
@@ -118,53 +115,3 @@ class TrainingConfig:
             raise ValueError("sources must name some motion")
         if self.paired > self.batch:
             raise ValueError(f"paired {self.paired} is more than batch {self.batch}")
-
-
-def load_config(path: Path) -> TrainingConfig:
-    """Read a training configuration.
-
-    Raises
-    ------
-    ValueError : it cannot be read, is not YAML, or names an unknown or unfit setting; one sentence.
-    """
-    content = read_yaml(path)
-    try:
-        return from_mapping(content)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def from_mapping(content: Any) -> TrainingConfig:
-    """The configuration that a mapping says (as of :func:`dataclasses.asdict`)."""
-    return _build(TrainingConfig, content, "it")
-
-
-def _build(kind: type[Config], content: Any, where: str) -> Config:
-    if not isinstance(content, dict):
-        raise ValueError(f"{where} must be a mapping, not {content!r}")
-    known = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(map(str, content)) - set(known)):
-        raise ValueError(f"{where} has no setting {unknown[0]!r}: there are {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for name, value in content.items():
-        part = _PARTS.get(name)
-        if name == "sources":
-            if not isinstance(value, list | tuple):
-                raise ValueError("sources must be a list")
-            value = tuple(_build(SourceConfig, item, "a source") for item in value)
-        elif part is not None:
-            value = _build(part, value, name)
-        elif name == "leave_out":
-            if not isinstance(value, dict):
-                raise ValueError("leave_out must be a mapping")
-            value = {str(key): tuple(map(str, names)) for key, names in value.items()}
-        elif isinstance(value, list):
-            value = tuple(value)
-        values[name] = value
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(f"{where}: {error}") from error
-
-
-_PARTS: dict[str, type] = {"model": ModelConfig, "losses": LossConfig, "augmentation": AugmentationConfig}
