@@ -48,7 +48,7 @@ def load(path: Path, form: str, command: str, build: Callable[[dict[str, Any]], 
 
 
 def read(path: Path, what: str) -> Any:
-    """What torch wrote into a file, running nothing of it; ValueError where it is not ``what`` or is cut off."""
+    """What torch wrote into a file, running nothing of it; ValueError where it is not whole or not that."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
