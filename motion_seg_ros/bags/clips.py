@@ -17,6 +17,7 @@ from motion_seg_ros.skeleton.types import SkeletonFrame
 # Somebody who is gone for longer starts another clip.
 _GAP_S = 0.5
 _SHORTEST = 2
+_MOST_FPS = 1000.0
 
 
 def bag_clips(path: Path) -> list[Clip]:
@@ -63,7 +64,8 @@ def bag_clips(path: Path) -> list[Clip]:
 def _even(
     name: str, stamps: NDArray[np.int64], joints: NDArray[np.float64], labels: list[tuple[int, str]]
 ) -> Clip:
-    period = float(np.median(np.diff(stamps)))
+    # Two skeletons of one stamp, or stamps that differ by less than any camera's, are no rate.
+    period = max(float(np.median(np.diff(stamps))), 1e9 / _MOST_FPS)
     steps = np.arange(int((stamps[-1] - stamps[0]) / period) + 1) * period
     times = (stamps - stamps[0]).astype(np.float64)
     columns = joints.reshape(len(joints), -1).T

@@ -31,6 +31,8 @@ POSES = "geometry_msgs/msg/PoseArray"
 TEXT = "std_msgs/msg/String"
 
 _SECOND = 1_000_000_000
+# More people are no frame, longer names are no tracks, and farther joints (m) are broken numbers.
+_MOST_PEOPLE, _LONGEST_ID, _FARTHEST = 256, 200, 1e6
 _INFO = 20  # of rcl_interfaces/Log, whose constants are bytes in some releases and numbers in others
 
 
@@ -63,13 +65,17 @@ def type_name(msg: Any) -> str:
 
 
 def stamp_of(msg: Any) -> int | None:
-    """The header's stamp in nanoseconds; None for a message without a header or with a zero stamp."""
+    """The header's stamp in nanoseconds; None for a message without a header or a stamp above zero."""
     header = getattr(msg, "header", None)
-    return (time_to_ns(header.stamp) or None) if header is not None else None
+    if header is None or header.stamp.sec < 0:
+        return None
+    return time_to_ns(header.stamp) or None
 
 
 def time_to_ns(time: Any) -> int:
-    """Nanoseconds of a builtin_interfaces/Time."""
+    """Nanoseconds of a builtin_interfaces/Time; MessageError for one before 1970."""
+    if time.sec < 0:
+        raise MessageError(f"a time of {time.sec} s is none that a message may hold")
     return int(time.sec) * _SECOND + int(time.nanosec)
 
 
@@ -155,7 +161,7 @@ def ns_to_time(stamp: int, types: Mapping[str, Any]) -> Any:
 
 
 def positions(msg: Any) -> NDArray[np.float64]:
-    """(J, 3) positions of a PoseArray, in its own axes; NaN where not finite."""
+    """(J, 3) positions of a PoseArray, in its own axes; NaN where not finite or far beyond any room."""
     return _points([pose.position for pose in msg.poses])
 
 
@@ -165,6 +171,8 @@ def frame_id_of(msg: Any) -> str:
 
 
 def _skeletons_from_message(msg: Any) -> SkeletonFrame:
+    if len(msg.skeletons) > _MOST_PEOPLE:
+        raise MessageError(f"{len(msg.skeletons)} people in a frame are more than {_MOST_PEOPLE}")
     return SkeletonFrame(
         time_to_ns(msg.header.stamp),
         frame_id_of(msg),
@@ -173,12 +181,12 @@ def _skeletons_from_message(msg: Any) -> SkeletonFrame:
 
 
 def _skeleton_from_message(msg: Any) -> Skeleton:
-    joints = _points(msg.joints)
     if msg.joint_set not in JOINT_SETS:
-        raise MessageError(f"joint set {msg.joint_set!r} is none of {', '.join(JOINT_SETS)}")
+        raise MessageError(f"joint set {msg.joint_set!r:.60} is none of {', '.join(JOINT_SETS)}")
     count = len(JOINT_SETS[msg.joint_set].joints)
-    if len(joints) != count:
-        raise MessageError(f"{len(joints)} joints in a {msg.joint_set} skeleton, which has {count}")
+    if len(msg.joints) != count:
+        raise MessageError(f"{len(msg.joints)} joints in a {msg.joint_set} skeleton, which has {count}")
+    joints = _points(msg.joints)
     confidence = np.array(msg.confidence, dtype=np.float32)
     image_xy = np.array(msg.image_xy, dtype=np.float32)
     if confidence.size == 0:
@@ -189,21 +197,33 @@ def _skeleton_from_message(msg: Any) -> Skeleton:
             f"{confidence.size} confidences and {image_xy.size} image coordinates for {count} joints"
         )
     confidence = np.clip(np.where(np.isnan(confidence), np.float32(0), confidence), 0, 1)
-    return Skeleton(str(msg.track_id), str(msg.joint_set), joints, confidence, image_xy.reshape(-1, 2))
+    return Skeleton(_track_id(msg), str(msg.joint_set), joints, confidence, image_xy.reshape(-1, 2))
+
+
+def _track_id(msg: Any) -> str:
+    """The name of a track; MessageError for one that cannot be shown or told apart."""
+    name = str(msg.track_id)
+    if len(name) > _LONGEST_ID or not name.isprintable():
+        raise MessageError(
+            f"the track id {name[:60]!r} is not printable or has more than {_LONGEST_ID} characters"
+        )
+    return name
 
 
 def _points(points: Sequence[Any]) -> NDArray[np.float64]:
     flat = [value for point in points for value in (point.x, point.y, point.z)]
     joints = np.array(flat, dtype=np.float64).reshape(-1, 3)
-    joints[~np.isfinite(joints)] = np.nan
+    joints[~(np.abs(joints) <= _FARTHEST)] = np.nan
     return joints
 
 
 def _event_from_message(msg: Any) -> SegmentEvent:
+    if int(msg.type) not in tuple(EventType):
+        raise MessageError(f"{msg.type} is no type of a segment's event")
     return SegmentEvent(
         stamp=time_to_ns(msg.header.stamp),
         frame_id=frame_id_of(msg),
-        track_id=str(msg.track_id),
+        track_id=_track_id(msg),
         segment_id=int(msg.segment_id),
         revision=int(msg.revision),
         type=EventType(int(msg.type)),
@@ -228,7 +248,7 @@ def _concepts_from_message(msg: Any) -> ConceptTokens:
     return ConceptTokens(
         stamp=time_to_ns(msg.header.stamp),
         frame_id=frame_id_of(msg),
-        track_id=str(msg.track_id),
+        track_id=_track_id(msg),
         codebook=str(msg.codebook),
         start=start,
         end=end,

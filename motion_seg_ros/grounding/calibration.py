@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.motion_text import MotionFeatures, pool, unit
+from motion_seg_ros.plain_text import InputError, reason
 
 Array = NDArray[np.float64]
 
@@ -78,14 +79,14 @@ def load_calibration(path: Path, encoder: str) -> Calibration:
         kind, named = str(values["format"]), str(values["encoder"])
         numbers = [float(values[name]) for name in ("background", "bias", "threshold")]
         weights = tuple(float(values["weights"][name]) for name in EVIDENCE)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no calibration of grounding: {error!r}") from error
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path} is no calibration of grounding: {reason(error)}") from error
     if kind != FORMAT:
-        raise ValueError(f"{path} has the format {kind!r}, not {FORMAT}")
+        raise InputError(f"{path} has the format {kind!r}, not {FORMAT}")
     if not np.isfinite([*numbers, *weights]).all() or not -1 <= numbers[0] <= 1 or not 0 <= numbers[2] <= 1:
-        raise ValueError(f"{path} holds numbers that no calibration has")
+        raise InputError(f"{path} holds numbers that no calibration has")
     if named != encoder:
-        raise ValueError(f"{path} belongs to the encoder {named}, not to {encoder}: calibrate it anew")
+        raise InputError(f"{path} belongs to the encoder {named}, not to {encoder}: calibrate it anew")
     return Calibration(named, numbers[0], numbers[1], weights, numbers[2])
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.motion_text import MotionFeatures, unit
 from motion_seg_ros.grounding.sentence_inputs import SENTENCE_INPUTS, sentence_inputs
-from motion_seg_ros.plain_text import InputError
+from motion_seg_ros.plain_text import InputError, reason
 from motion_seg_ros.semantics.sentences import SentenceEncoder
 from motion_seg_ros.skeleton.motion_inputs import INPUTS, LAYOUT, MOTION, RATE, VELOCITIES, MotionInputs
 
@@ -82,6 +82,11 @@ class MotionTextEncoder:
         self.name = network_name(contents[MOTION_MODEL], contents[TEXT_MODEL])
         self.info = MotionTextInfo(folder, int(meta["embedding"]), meta["licence"], meta["training_data"])
         self._sentences = SentenceEncoder()
+        try:
+            self.frame_features(np.zeros((1, 22, 3)), RATE)
+            self.embed_text(["stands"])
+        except Exception as error:  # as of sessions
+            raise MotionTextError(f"{folder} holds networks that cannot be run: {reason(error)}") from error
 
     def frame_features(self, joints: NDArray[np.floating], fps: float) -> MotionFeatures:
         """Features of a motion at 10 Hz.
@@ -173,8 +178,7 @@ def _session(model: bytes, path: Path, threads: int) -> Any:
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors have no class in common but Exception
-        what = str(error).splitlines()[0]
-        raise MotionTextError(f"{path} cannot be read as an ONNX model: {what}") from error
+        raise MotionTextError(f"{path} cannot be read as an ONNX model: {reason(error)}") from error
 
 
 def _checked_contract(session: Any, path: Path, inputs: tuple[str, ...], size: int) -> dict[str, str]:
@@ -195,9 +199,10 @@ def _checked_contract(session: Any, path: Path, inputs: tuple[str, ...], size: i
         if meta.get(key) != value:
             raise MotionTextError(f"{path} was made for {key} {meta.get(key)}; this version has {value}")
     given = session.get_inputs()
-    if tuple(item.name for item in given) != inputs or given[0].shape[-1] != size:
+    if tuple(item.name for item in given) != inputs or [0, *given[0].shape][-1] != size:
         raise MotionTextError(f"{path} does not take {', '.join(inputs)} of {size} numbers")
     missing = [key for key in ("embedding", "licence", "training_data") if key not in meta]
-    if missing or meta["embedding"] != str(session.get_outputs()[0].shape[-1]):
+    embedding = [0, *session.get_outputs()[0].shape][-1]
+    if missing or not isinstance(embedding, int) or meta["embedding"] != str(embedding):
         raise MotionTextError(f"{path} does not say its {', '.join(missing) or 'embedding'}: export it again")
     return meta

@@ -49,7 +49,12 @@ class MotionMemory:
         return forward
 
     def cut(self, track: str, segment_id: int, start: int, link: float) -> None:
-        """Take what is newly known of a segment: its start, and the link across it (0 = a sure boundary)."""
+        """Take what is newly known of a segment: its start, and the link across it (0 = a sure boundary).
+
+        Segments of whom nobody has seen are not kept.
+        """
+        if track not in self._histories:
+            return
         cuts = self._cuts.setdefault(track, {})
         cuts[segment_id] = (start, link)
         for old in [number for number, (time, _) in cuts.items() if self._stamp - time > self._span]:

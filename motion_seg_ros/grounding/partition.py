@@ -112,7 +112,7 @@ def check_reply(reply: str, text: str) -> tuple[str, ...]:
     fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)```\s*", reply, re.DOTALL)
     try:
         value = json.loads(fenced[1] if fenced else reply)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ReplyError("the answer is not JSON") from None
     actions = value.get("actions") if isinstance(value, dict) else None
     if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.plain_text import InputError
+from motion_seg_ros.datasets.errors import DatasetError
+from motion_seg_ros.datasets.labelled import Archive
+from motion_seg_ros.plain_text import InputError, reason
 from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYOUT, RATE
 
@@ -30,6 +30,7 @@ _CUDA, _TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 # The largest call: more people or a longer motion become several. It bounds memory, and TensorRT must know.
 _MOST_PEOPLE, _MOST_TOKENS = 64, 64
 _MOST_CODES = 1 << 16  # a token is a uint16
+_MOST_STATE = 1 << 20
 _INPUTS, _OUTPUTS = ["motion", "state"], ["tokens", "distances", "embeddings", "next_state"]
 _META = (
     *("joint_set", "layout", "rate", "frames_per_token", "codes", "embedding", "codebook"),
@@ -105,10 +106,10 @@ class ConceptEncoder:
     def __init__(self, config: EncoderConfig | None = None) -> None:
         config = config or EncoderConfig()
         folder = Path(config.weights).expanduser() if config.weights else WEIGHTS
-        model, codebook = _checked_files(folder)
+        model = _checked_model(folder)
         wanted = _known(config.providers.split(","))
         self._session, meta, notes = _open(model, folder / MODEL, wanted, config.threads)
-        _check_codebook(codebook, folder / CODEBOOK, meta)
+        _check_codebook(folder / CODEBOOK, meta)
         got = self._session.get_providers()
         self._device = "cuda" if got[0] in (_CUDA, _TENSORRT) else "cpu"
         self._run = self._plain if self._device == "cpu" else self._bound
@@ -184,8 +185,8 @@ class ConceptEncoder:
         return [*(value.numpy() for value in told), after]
 
 
-def _checked_files(folder: Path) -> tuple[bytes, bytes]:
-    """The model and the codebook, compared with the folder's list of checksums."""
+def _checked_model(folder: Path) -> bytes:
+    """The model, after it and the codebook were compared with the folder's list of checksums."""
     sums: dict[str, str] = {}
     try:
         for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
@@ -203,16 +204,15 @@ def _checked_files(folder: Path) -> tuple[bytes, bytes]:
             raise ModelError(f"{folder / SUMS} does not name {name}")
         if hashlib.sha256(data).hexdigest() != sums[name]:
             raise ModelError(f"{folder / name} is cut off or was changed: {SUMS} names another SHA-256")
-    return content[0], content[1]
+    return content[0]
 
 
-def _check_codebook(content: bytes, path: Path, meta: Mapping[str, str]) -> None:
+def _check_codebook(path: Path, meta: Mapping[str, str]) -> None:
     """ModelError unless the codebook beside the model is the one that is in it."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            codebook = archive["codebook"]
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} holds no codebook: {_sentence(error)}") from error
+        codebook = Archive(path).array("codebook", "f", 2)
+    except DatasetError as error:
+        raise ModelError(f"there is no codebook: {error}") from error
     digest = hashlib.sha256(np.ascontiguousarray(codebook, "<f4").tobytes()).hexdigest()
     if digest != meta["codebook"]:
         raise ModelError(
@@ -306,29 +306,39 @@ def _checked_contract(session: Any, path: Path) -> dict[str, str]:
     if names != (_INPUTS, _OUTPUTS):
         raise ModelError(f"{path} turns {names[0]} into {names[1]}, not {_INPUTS} into {_OUTPUTS}")
     inputs, state = _sizes(session)
-    if inputs != INPUTS or state < 1:
+    if inputs != INPUTS or not 0 < state <= _MOST_STATE:
         raise ModelError(
             f"{path} takes {inputs} numbers a frame and {state} of state; this version makes {INPUTS}"
         )
-    codes, embedding = meta["codes"], str(session.get_outputs()[2].shape[-1])
-    if not codes.isdecimal() or not 0 < int(codes) <= _MOST_CODES or meta["embedding"] != embedding:
+    codes, embedding = meta["codes"], str([0, *session.get_outputs()[2].shape][-1])
+    if (
+        not (codes + embedding).isdecimal()
+        or not 0 < int(codes[:9]) <= _MOST_CODES
+        or meta["embedding"] != embedding
+    ):
         raise ModelError(f"{path} has {codes} codes of {meta['embedding']} numbers, which cannot be")
     return meta
 
 
 def _sizes(session: Any) -> tuple[int, int]:
     """Numbers of a frame (D) and of the state (S); 0 for one that is not fixed."""
-    sizes = [item.shape[-1] for item in session.get_inputs()]
+    sizes = [item.shape[-1] if item.shape else 0 for item in session.get_inputs()]
     inputs, state = (size if isinstance(size, int) else 0 for size in sizes)
     return inputs, state
 
 
 def _warm_up(session: Any) -> None:
-    """The first calls, which are slow: one token of one person, and some of several people."""
+    """The first calls, which are slow: one token of one person, and some of several people.
+
+    ValueError where what they give has other shapes than the contract says.
+    """
     inputs, state = _sizes(session)
     for people, tokens in ((1, 1), (4, 16)):
         motion = np.zeros((people, FRAMES_PER_TOKEN * tokens, inputs), np.float32)
-        session.run(_OUTPUTS, {"motion": motion, "state": np.zeros((people, state), np.float32)})
+        given = session.run(_OUTPUTS, {"motion": motion, "state": np.zeros((people, state), np.float32)})
+        shapes = [value.shape[:2] for value in given]
+        if shapes != [(people, tokens)] * 3 + [(people, state)]:
+            raise ValueError(f"it gives {', '.join(map(str, shapes))} for {tokens} tokens of {people} people")
 
 
 def _provider_options(name: str, inputs: int, state: int) -> dict[str, str]:
@@ -354,5 +364,5 @@ def _provider_options(name: str, inputs: int, state: int) -> dict[str, str]:
 
 
 def _sentence(error: Exception) -> str:
-    """The first line of an error of ONNX Runtime, without its code."""
-    return str(error).splitlines()[0].split(" : ")[-1].rstrip(".") if str(error) else type(error).__name__
+    """What an error of ONNX Runtime says, without its code."""
+    return reason(error).split(" : ")[-1]

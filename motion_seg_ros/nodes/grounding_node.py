@@ -198,7 +198,12 @@ class GroundingNode(ManagedNode):
             self._watcher.put((frame.stamp, frame.frame_id, people))
 
     def _cut(self, message: SegmentEvent) -> None:
-        event = from_message(message)
+        try:
+            event = from_message(message)
+        except ValueError as error:
+            self.monitor.count("events refused")
+            self.get_logger().error(f"an event was refused: {error}", throttle_duration_sec=5.0)
+            return
         link = 1.0 if event.withdrawn else 1.0 - event.boundary_confidence
         self._memory.cut(event.track_id, event.segment_id, event.start, link)
 
@@ -207,7 +212,8 @@ class GroundingNode(ManagedNode):
     def _consider(self, goal: GroundMotion.Goal) -> GoalResponse:
         if self._stopping.is_set() or self._state != "active":
             return GoalResponse.REJECT
-        if self._waiting_goals >= self._node_settings.most_goals:
+        nowhere = min(goal.start.sec, goal.end.sec) < 0
+        if nowhere or self._waiting_goals >= self._node_settings.most_goals:
             self.monitor.count("goals rejected")
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +135,8 @@ class PoseNode(ManagedNode):
 
     def _calibrate(self, message: CameraInfo) -> None:
         # An uncalibrated camera says 0: then the assumed field of view is better.
-        self._focal_px = float(message.k[0]) or None
+        focal = float(message.k[0])
+        self._focal_px = focal if 0 < focal < math.inf else None
 
     def _process(self, item: tuple[int, Any]) -> None:
         stamp, image = item

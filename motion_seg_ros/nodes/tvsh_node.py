@@ -10,7 +10,6 @@ from rcl_interfaces.msg import Log
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.service import Service
-from rclpy.time import Time
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
@@ -189,7 +188,8 @@ class TvshNode(ManagedNode):
             )
 
     def _answer(self, request: GetSegments.Request, response: GetSegments.Response) -> GetSegments.Response:
-        start, end = (Time.from_msg(stamp).nanoseconds for stamp in (request.start, request.end))
+        # Before 1970 nothing was done.
+        start, end = (max(0, stamp.sec) * 10**9 + stamp.nanosec for stamp in (request.start, request.end))
         found = self._transcriber.query(request.track_id, start, end or 2**63 - 1)
         response.segments = [to_message(event, TYPES) for event in found]
         return response

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import diskcache
 
+from motion_seg_ros.plain_text import reason
 from motion_seg_ros.semantics.protocol import Answer, Question
 
 _FORMAT = "motion_seg_ros.answers/1"
@@ -51,8 +51,8 @@ class AnswerCache:
             self._store = diskcache.Cache(
                 folder, disk=_TextDisk, disk_min_file_size=2**20, size_limit=_MOST_BYTES, timeout=1.0
             )
-        except (OSError, sqlite3.Error, ValueError) as error:
-            raise OSError(f"the cache {folder} cannot be used: {error}") from error
+        except Exception as error:  # the settings that it keeps in its file may say anything
+            raise OSError(f"the cache {folder} cannot be used: {reason(error)}") from error
 
     def get(self, question: Question) -> Answer | None:
         """The answer that was kept, at no cost; None if there is none that can be read."""
@@ -63,8 +63,8 @@ class AnswerCache:
             kept = json.loads(text)
             first, second = kept["phrases"]
             return Answer(float(kept["same"]), (str(first), str(second)), str(kept["source"]))
-        except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, KeyError, TypeError):
-            # Broken or locked, it is as good as empty.
+        except Exception:
+            # Broken in any way or locked, it is as good as empty.
             return None
 
     def put(self, question: Question, answer: Answer) -> bool:
@@ -72,7 +72,7 @@ class AnswerCache:
         kept = {"same": answer.same_probability, "phrases": answer.phrases, "source": answer.source}
         try:
             return bool(self._store.set(self._key(question), json.dumps(kept)))
-        except (diskcache.Timeout, sqlite3.Error, OSError):
+        except Exception:  # as above
             return False
 
     def close(self) -> None:

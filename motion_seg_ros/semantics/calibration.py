@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.plain_text import InputError, reason
+
 Array = NDArray[np.float64]
 
 FORMAT = "motion_seg_ros.calibration/1"
@@ -224,5 +226,5 @@ def load_calibrations(path: Path | None = None) -> tuple[Calibration, ...]:
             )
             for item in content["calibrations"]
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path or SHIPPED} is no calibration that can be read: {error}") from error
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path or SHIPPED} is no calibration that can be read: {reason(error)}") from error
