@@ -17,7 +17,8 @@ from motion_seg_ros.bags.sources import open_source
 from motion_seg_ros.bags.typestore import typestore
 from motion_seg_ros.bags.writer import BagWriter
 from motion_seg_ros.evaluation import report
-from motion_seg_ros.replay import IMAGE_SIZE, Story, Thinned, replay, report_from_bag
+from motion_seg_ros.evaluation.story import IMAGE_SIZE, Story, Thinned, report_from_bag
+from motion_seg_ros.replay import replay
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 from motion_seg_ros.tvsh.transcriber import Transcriber

@@ -43,7 +43,8 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
     from motion_seg_ros.core import node_parameters, open_core, pose_pipeline
-    from motion_seg_ros.replay import Story, replay
+    from motion_seg_ros.evaluation.story import Story
+    from motion_seg_ros.replay import replay
     from motion_seg_ros.tvsh.transcript import Transcript
 
     source = open_source(options.source, from_images=options.from_images, topics=options.topic)

@@ -21,8 +21,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from ..bags.items import Source, SourceError
 from ..bags.sources import open_source
+from ..evaluation.story import report_from_bag
 from ..humocon.runtime import EncoderConfig, has_weights
-from ..replay import report_from_bag
 from ..tvsh.events import SegmentEvent
 from ..tvsh.transcript import Transcript
 from .ending import ending

@@ -21,7 +21,7 @@ from ..bags.images import ImageError, shrink
 from ..bags.items import Image
 from ..bags.typestore import typestore
 from ..bags.writer import BagError, BagWriter
-from ..replay import IMAGE_SIZE
+from ..evaluation.story import IMAGE_SIZE
 from ..settings import check, setting
 from ..tvsh.events import SegmentEvent
 from .diagnostics import ERROR, OK
