@@ -60,5 +60,5 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         return {str(key): _value(of_each, item, f"one of {name}") for key, item in value.items()}
     wanted = {float: (int, float)}.get(hint, hint)
     if not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool):
-        raise InputError(f"{name} must be a {hint.__name__}, not a {type(value).__name__}")
+        raise InputError(f"{name} must be of type {hint.__name__}, not {type(value).__name__}")
     return value
