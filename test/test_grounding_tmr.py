@@ -209,7 +209,7 @@ def test_files_that_cannot_be_used_say_why(checkpoint: Path, tmp_path: Path, nam
         open_encoder(spoilt)
     assert "\n" not in str(caught.value)
     torch.save({"a": torch.zeros(1)}, spoilt / name)
-    with pytest.raises(ValueError, match=r"not laid out|no statistics"):
+    with pytest.raises(ValueError, match=r"not laid out|not a file of statistics"):
         open_encoder(spoilt)
     (spoilt / name).unlink()
     with pytest.raises(ValueError, match="cannot be read"):

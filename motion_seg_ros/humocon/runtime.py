@@ -212,7 +212,7 @@ def _check_codebook(path: Path, meta: Mapping[str, str]) -> None:
     try:
         codebook = Archive(path).array("codebook", "f", 2)
     except DatasetError as error:
-        raise ModelError(f"there is no codebook: {error}") from error
+        raise ModelError(f"{path} holds no codebook: {error}") from error
     digest = hashlib.sha256(np.ascontiguousarray(codebook, "<f4").tobytes()).hexdigest()
     if digest != meta["codebook"]:
         raise ModelError(
