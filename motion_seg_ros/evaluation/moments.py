@@ -13,8 +13,8 @@ from motion_seg_ros.evaluation import metrics
 from motion_seg_ros.evaluation.figures import seen_from_the_front
 from motion_seg_ros.evaluation.page import base64_text, visible
 from motion_seg_ros.evaluation.scoring import SAME, Scored
+from motion_seg_ros.evaluation.story import Story
 from motion_seg_ros.evaluation.witness import Line, Witness
-from motion_seg_ros.replay import Story
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
 from motion_seg_ros.skeleton.types import SkeletonFrame
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.bags.items import Item, Label
-from motion_seg_ros.replay import Story
+from motion_seg_ros.evaluation.story import Story
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
