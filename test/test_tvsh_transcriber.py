@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -242,6 +243,30 @@ def test_history_is_bounded():
     transcribe(frames(SCRIPT), transcriber)
     assert len(transcriber.segments("1")) == 2
     assert transcriber.segments("nobody") == []
+
+
+@pytest.mark.parametrize("pause", [5, -5], ids=["leaving", "going back"])
+def test_nothing_is_kept_of_those_who_have_gone(pause):
+    transcriber = Transcriber(TranscriberConfig(history=1, motions=2))
+    motion = frames([("wave", 1.5)], fps=15)
+    ends = 10_000 * SECOND
+
+    def come_and_go(first, last):
+        for number in range(first, last):
+            shift = ends + number * pause * SECOND
+            for frame in motion:
+                person = dataclasses.replace(frame.skeletons[0], track_id=str(number))
+                transcriber.update(SkeletonFrame(frame.stamp + shift, "map", (person,)))
+
+    come_and_go(0, 4)
+    tracemalloc.start()
+    come_and_go(4, 6)
+    before, _ = tracemalloc.get_traced_memory()
+    come_and_go(6, 14)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The poses of one person alone are 15 000 bytes; the history keeps an event of each.
+    assert after - before < 8 * 5000
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

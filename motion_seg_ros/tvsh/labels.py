@@ -60,12 +60,12 @@ class Labels:
 
     def of(self, event: SegmentEvent) -> tuple[str, str]:
         """Label and source of an event; both empty while there is nothing to say."""
-        if event.withdrawn:
-            return "", ""
-        text, source = self._phrases(event.track_id, event.start, event.end)
-        if not text:
-            text = self._describe(event)
-            source = DESCRIBER if text else ""
+        text, source = "", ""
+        if not event.withdrawn:
+            text, source = self._phrases(event.track_id, event.start, event.end)
+            if not text:
+                text = self._describe(event)
+                source = DESCRIBER if text else ""
         if event.final:
             self._described.pop(event.segment_id, None)
         return text, source

@@ -166,7 +166,7 @@ class Transcriber:
             self.answer(evidence.track_id, evidence.first, evidence.second, evidence.same_probability)
         for track_id, (joint_set, joints, confidence) in people.items():
             events += self._see(track_id, joint_set, joints, confidence)
-        return self._record(events) + self._record(self._relabel())
+        return events + self._record(self._relabel())
 
     def answer(self, track_id: str, first: int, second: int, same_probability: float) -> bool:
         """Take an answer to the question whether a person does the same at two moments.
@@ -195,7 +195,7 @@ class Transcriber:
         """End everything that is open; a frame that comes later begins anew."""
         events = [event for track_id in list(self._live) for event in self._end(track_id)]
         self._stamp = None
-        return self._record(events)
+        return events
 
     def segments(self, track_id: str) -> list[SegmentEvent]:
         """Latest revisions of the last segments of a track, oldest first."""
@@ -252,7 +252,9 @@ class Transcriber:
         vector = features
         if live.observer is not None:
             vector = live.observer.update(self._stamp, joints, confidence)
-        events += live.transcript.update(self._stamp, self._frame_id, vector, limb_speed(features))
+        events += self._record(
+            live.transcript.update(self._stamp, self._frame_id, vector, limb_speed(features))
+        )
         if self._oracle is not None:
             self._oracle.see(track_id, self._stamp, seen, features, live.transcript.outlook)
         return events
@@ -290,7 +292,9 @@ class Transcriber:
         assert self._stamp is not None
         if self._oracle is not None:
             self._oracle.end(track_id)
-        return live.transcript.finish(self._stamp, self._frame_id)
+        events = self._record(live.transcript.finish(self._stamp, self._frame_id))
+        self._labels.end(track_id)
+        return events
 
     def _record(self, events: list[SegmentEvent]) -> list[SegmentEvent]:
         told = []
