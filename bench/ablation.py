@@ -28,8 +28,9 @@ from motion_seg_ros.evaluation.metrics import changes, score
 from motion_seg_ros.evaluation.recordings import Recording, load_recording
 from motion_seg_ros.tvsh.batch import BatchConfig, constrained_affinity, measured, segment_sequence
 from motion_seg_ros.tvsh.links import tvs_weights
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 from motion_seg_ros.tvsh.sequence_metric import signed_columns
-from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 
 FOLDERS = ("hms_weiz", "hms_ut", "hms_weiz_recut", "hms_ut_recut", "utkinect", "cmu_mocap")
 # Drawn (the first sequence) and in curves (means): a folder with jumps at its boundaries, and one without.

@@ -22,7 +22,8 @@ from motion_seg_ros.evaluation.causal import MissingLibrary
 from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
 from motion_seg_ros.oracles import encoder_backend
 from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
-from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
+from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
 
 FPS = 25.0

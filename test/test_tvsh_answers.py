@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from motions import frames
 from test_tvsh_streaming import patterns
 
-from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
+from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 from motion_seg_ros.tvsh.transcriber import Transcriber
 
 FPS = 25

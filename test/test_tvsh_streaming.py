@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
-from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
+from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 from motion_seg_ros.tvsh.whitening import Whitening
 
 

@@ -24,7 +24,8 @@ from motion_seg_ros.evaluation.recordings import Recording, find_recordings, loa
 from motion_seg_ros.humocon.features import concept_features
 from motion_seg_ros.humocon.runtime import EncoderConfig
 from motion_seg_ros.semantics.backends import ENCODER, KINEMATIC
-from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
+from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 
 TVSH, ALL, FLOOR = "tvsh", "all", "equal-pieces"
 METHODS = (TVSH, *BASELINES)

@@ -15,60 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.settings import setting
 from motion_seg_ros.skeleton.resampling import StepResampler
-from motion_seg_ros.tvsh.admm import EmbeddingConfig
 from motion_seg_ros.tvsh.answers import Answers
-from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
-from motion_seg_ros.tvsh.incremental import FixedLagCodes
+from motion_seg_ros.tvsh.code_stream import CodeStream
 from motion_seg_ros.tvsh.links import KinematicLinks
-from motion_seg_ros.tvsh.moments import moments
 from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
 from motion_seg_ros.tvsh.partition import Division, RunStatistics
-from motion_seg_ros.tvsh.whitening import Whitening
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class SegmenterConfig(EmbeddingConfig):
-    """The numbers of the streaming segmenter."""
-
-    rate: float = setting(15.0, "Steps a second that frames are resampled to", low=5.0, high=60.0)
-    lag: float = setting(1.8, "Seconds after which a boundary and a label are final", low=0.6, high=10.0)
-    embedding_lag: float = setting(1.0, "Seconds for which codes are refined", low=0.2, high=10.0)
-    iterations: int = setting(3, "ADMM iterations a step", low=1, high=50)
-    moment: float = setting(0.8, "Seconds over which motion counts as one moment", low=0.2, high=5.0)
-    boundary_penalty: float = setting(20.0, "Evidence (nats) that a boundary needs", low=0.0, high=1000.0)
-    announcement: float = setting(
-        0.5,
-        "Share of that evidence for which a boundary is announced, to be taken back if no more comes",
-        low=0.0,
-        high=1.0,
-    )
-    spread_floor: float = setting(
-        0.3, "Least spread of a run, as a share of the typical change in 2 s", low=0.01, high=10.0
-    )
-    shortest: float = setting(0.4, "Shortest run in seconds", low=0.1, high=5.0)
-    newest: float = setting(0.2, "Seconds of a new run before it is announced", low=0.05, high=5.0)
-    recurrence: float = setting(0.7, "Distance below which two runs show one motion", low=0.0, high=5.0)
-    idle: float = setting(
-        0.2, "Mean limb speed (body sizes a second) below which a person is idle", low=0.0, high=10.0
-    )
-    deadline: float = setting(1.2, "Seconds within which an answer about motions counts", low=0.0, high=10.0)
-    answer_weight: float = setting(
-        8.0,
-        "Evidence (nats) of a boundary that one nat of log odds of an answer is worth",
-        low=0.0,
-        high=100.0,
-    )
-    motions: int = setting(128, "Most remembered runs", low=1, high=4096)
-    jumps: bool = setting(True, "Whether a jump between two frames (a splice, a swapped track) is a boundary")
-
-
-# What the typical change of a code in 2 s is taken to be before it has been seen, and for how many steps
-# of evidence that counts.
-_USUAL_CHANGE, _USUAL_STEPS = 0.6, 15
 _LEAST_FLOOR = 0.01
 # An announced boundary is taken back when less than this share of what it was announced for is left.
 _KEPT = 0.5
@@ -132,24 +89,10 @@ class StreamingSegmenter:
         self._lag = max(2, round(config.lag * rate))
         self._shortest = max(1, round(config.shortest * rate))
         self._newest = max(1, round(config.newest * rate))
-        self._warmup = max(2, round(config.moment * rate))
-        self._hop = max(1, round(0.5 * rate))
         self.resampler = StepResampler(rate)
-        self._whitening = Whitening(dimension, self._warmup, stray)
-        self._recogniser = Recogniser(self._memory, self._whitening, config.recurrence)
-        self._dictionary = AdaptiveDictionary(3 * self._whitening.size, config.atoms)
-        # Codes come to rest before their steps are settled.
-        self._free = min(self._lag, max(1, round(config.embedding_lag * rate)))
-        self._embedding = FixedLagCodes(config, self._free)
-        self._embedding.use_atoms(self._dictionary.atoms)
-        self._half = self._warmup // 2
-        # Settled steps that moments of open ones reach back to.
-        self._before: deque[Array] = deque(maxlen=self._half)
-        self._points: deque[Array] = deque()
+        self._stream = CodeStream(dimension, config, stray)
+        self._recogniser = Recogniser(self._memory, self._stream.whitening, config.recurrence)
         self._activity: deque[float] = deque()
-        self._codes: deque[Array] = deque()
-        self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
-        self._changes: deque[float] = deque([_USUAL_CHANGE] * _USUAL_STEPS, maxlen=round(30 * rate))
         self._kinematics = KinematicLinks()
         # Links of the open steps to the step before, where they are not 1.
         self._links: dict[int, float] = {}
@@ -157,7 +100,6 @@ class StreamingSegmenter:
         self._answered = False
         self.ignored_answers = 0
         self._newest_stamp: int | None = None
-        self._steps = 0
         self.settled = 0
         self._cuts: list[int] = []
         self._cut_confidence: list[float] = []
@@ -190,8 +132,8 @@ class StreamingSegmenter:
         steps = self.resampler.update(stamp, np.append(features, activity))
         for value in steps:
             self._activity.append(float(value[-1]))
-            self._step(self._whitening.project(value[:-1]))
-            if len(self._points) > self._lag:
+            self._step(value[:-1])
+            if len(self._stream.points) > self._lag:
                 self._settle()
         if steps or self._answered:
             self._foresee()
@@ -229,7 +171,9 @@ class StreamingSegmenter:
             raise ValueError(f"a probability must be in 0..1, not {same_probability}")
         origin = self.resampler.origin
         seen = self._newest_stamp is not None and first >= origin and second <= self._newest_stamp
-        if not seen or not self._answers.add(first - origin, second - origin, same_probability, self._steps):
+        if not seen or not self._answers.add(
+            first - origin, second - origin, same_probability, self._stream.steps
+        ):
             self.ignored_answers += 1
             return False
         self._answered = True
@@ -259,82 +203,32 @@ class StreamingSegmenter:
         """Settle everything that is open; no frame may follow."""
         self.closed, self.settled_ids = [], []
         self._foresee()
-        while self._points:
+        while self._stream.points:
             self._settle()
         self._remember()
         self.closed.append(self._run)
         self.open_runs = []
 
-    def _step(self, point: Array) -> None:
-        self._whitening.learn(point)
-        self._points.append(point)
-        self._steps += 1
-        if self._steps < self._warmup:
-            return
-        if self._steps == self._warmup:
-            self._whitening.refresh()
-            for count in range(1, self._steps + 1):
-                self._embed(self._columns(count))
-        else:
-            if self._steps % self._hop == 0:
-                self._refresh()
-            self._embed(self._columns())
-        self._answers.show_due(self._steps)
-        self._divide()
+    def _step(self, features: Array) -> None:
+        self._stream.push(features, self._links)
+        if self._stream.renewed:
+            self._recogniser.refresh()
+        if self._stream.warm:
+            self._answers.show_due(self._stream.steps)
+            self._divide()
 
     def _foresee(self) -> None:
         """Let the answers that came early show, in what is not settled."""
         self._answered = False
-        if self._answers.show_all(self._steps) and self._steps >= self._warmup:
+        if self._answers.show_all(self._stream.steps) and self._stream.warm:
             self._divide()
 
-    def _refresh(self) -> None:
-        self._whitening.refresh()
-        self._recogniser.refresh()
-        self._dictionary.sweep()
-        self._embedding.use_atoms(self._dictionary.atoms)
-
-    def _columns(self, until: int | None = None) -> Array:
-        """Columns of the steps that will be free when one more is embedded, newest last."""
-        points = np.array([*self._before, *self._points])
-        oldest = self._steps - len(points)
-        walls = [step - oldest for step, link in self._links.items() if link < 0.5 and step > oldest]
-        count = min(len(self._embedding.codes) + 1, self._free)
-        means, spreads = moments(self._whitening.measure(points)[:until], count, self._half, walls)
-        return self._whitening.columns(means, spreads)
-
-    def _embed(self, columns: Array) -> None:
-        column = columns[-1]
-        left = self._embedding.push(column)
-        # A moment goes on after its step: what was known of the last ones has grown.
-        self._embedding.replace_data(columns)
-        links = self._embedding.links
-        for step, link in self._links.items():
-            place = step - self._steps + len(links)
-            if 0 <= place < len(links):
-                links[place] = link
-        self._embedding.refine(self._config.iterations)
-        if self._dictionary.consider(column, self._embedding.codes[-1]) is not None:
-            self._embedding.use_atoms(self._dictionary.atoms)
-            self._embedding.refine(self._config.iterations)
-        if left is None:
-            return
-        self._dictionary.learn(*left)
-        code = _unit(left[1])
-        self._codes.append(code)
-        if len(self._rested) == self._rested.maxlen:
-            self._changes.append(float(((code - self._rested[0]) ** 2).sum()))
-        self._rested.append(code)
-
     def _divide(self) -> None:
-        free = self._embedding.codes
-        free = free / np.maximum(np.linalg.norm(free, axis=1, keepdims=True), 1e-12)
-        codes = np.vstack((*self._codes, free)) if self._codes else free
-        config = self._config
-        floor = max(config.spread_floor * float(np.median(self._changes)), _LEAST_FLOOR)
+        codes, config = self._stream.codes(), self._config
+        floor = max(config.spread_floor * self._stream.usual_change, _LEAST_FLOOR)
         penalties = np.full(len(codes), config.boundary_penalty)
         for step, link in self._links.items():
-            if self.settled <= step < self._steps:
+            if self.settled <= step < self._stream.steps:
                 penalties[step - self.settled] *= link
         evidence = self._answers.evidence(self.settled, config.answer_weight)
         division = Division(self._statistics, codes, floor, evidence)
@@ -359,11 +253,10 @@ class StreamingSegmenter:
             self._begin_run()
         elif len(self._exemplars) == 0:
             self._name_run()
-        point = self._points.popleft()
+        point, code = self._stream.pop()
         self._activity.popleft()
-        if self._codes:
-            self._statistics.add(self._codes.popleft())
-        self._before.append(point)
+        if code is not None:
+            self._statistics.add(code)
         self._exemplars.add(point)
         self._run = replace(self._run, last=self.settled + 1)
         self._links.pop(self.settled, None)
@@ -400,9 +293,9 @@ class StreamingSegmenter:
 
     def _name_run(self, other_than: int = -1) -> None:
         """Decide for good which motion the run shows that begins with the oldest open step."""
-        if self._steps < self._warmup:
+        if not self._stream.warm:
             return
-        end = self._cuts[0] if self._cuts else len(self._points)
+        end = self._cuts[0] if self._cuts else len(self._stream.points)
         motion_id, confidence = self._recognise(0, end, other_than=other_than)
         if motion_id < 0 and confidence == 0.0:
             motion_id, confidence = self._memory.new_id(), 0.5
@@ -417,12 +310,12 @@ class StreamingSegmenter:
         activity = float(np.mean([self._activity[i] for i in range(begin, end)]))
         if activity < self._config.idle:
             return -1, 1.0 - activity / self._config.idle / 2.0
-        points = np.array([self._points[i] for i in range(begin, end)])
+        points = np.array([self._stream.points[i] for i in range(begin, end)])
         return self._recogniser.match(points, *extra, other_than=other_than)
 
     def _describe(self) -> None:
         """Set ``open_runs`` from the present boundaries."""
-        borders, trusts = [*self._cuts, len(self._points)], self._cut_confidence
+        borders, trusts = [*self._cuts, len(self._stream.points)], self._cut_confidence
         if self._expected:
             borders.insert(-1, self._expected[0])
             trusts = [*trusts, self._expected[1]]
@@ -430,7 +323,7 @@ class StreamingSegmenter:
         extra = []
         if len(self._exemplars):
             extra = [self._prototype()]
-        elif self._steps >= self._warmup:
+        elif self._stream.warm:
             motion_id, confidence = self._recognise(0, borders[0])
             run = replace(run, motion_id=motion_id, confidence=confidence)
         self.open_runs = [run]
@@ -448,7 +341,3 @@ class StreamingSegmenter:
 def _confidence(gain: float) -> float:
     """Of a boundary that makes the division cheaper by so much."""
     return 1.0 / (1.0 + math.exp(-gain / 4.0))
-
-
-def _unit(vector: Array) -> Array:
-    return vector / max(float(np.linalg.norm(vector)), 1e-12)

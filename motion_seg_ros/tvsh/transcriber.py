@@ -25,7 +25,8 @@ from motion_seg_ros.tvsh.events import SegmentEvent
 from motion_seg_ros.tvsh.history import History
 from motion_seg_ros.tvsh.labels import Labels
 from motion_seg_ros.tvsh.motions import MotionMemory
-from motion_seg_ros.tvsh.streaming import SegmenterConfig, StreamingSegmenter
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
+from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 from motion_seg_ros.tvsh.token_log import TokenLog
 from motion_seg_ros.tvsh.track import TrackTranscript
 

@@ -1,0 +1,140 @@
+"""From the steps of a stream to codes: metric, moments and embedding, each learned as the stream goes by.
+
+Steps are measured in a metric learned from the stream; the moments (mean and spread) around the measured
+steps are embedded by fixed-lag ADMM over an adaptive dictionary. Where boundaries lie is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
+from motion_seg_ros.tvsh.incremental import FixedLagCodes
+from motion_seg_ros.tvsh.moments import moments
+from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
+from motion_seg_ros.tvsh.whitening import Whitening
+
+Array = NDArray[np.float64]
+
+# What the typical change of a code in 2 s is taken to be before it has been seen, and for how many steps
+# of evidence that counts.
+_USUAL_CHANGE, _USUAL_STEPS = 0.6, 15
+
+
+class CodeStream:
+    """Codes of the steps that are open, oldest first.
+
+    Parameters
+    ----------
+    dimension : length d of the feature vectors.
+    config : the numbers.
+    stray : (d,) how far each feature usually strays from its mean within a moment, if that is known.
+
+    Attributes
+    ----------
+    steps : how many came; points : the open ones, projected, oldest first.
+    whitening : the metric.
+    warm : whether there are codes: from the length of one moment on.
+    renewed : whether the last step has moved the metric.
+    """
+
+    def __init__(self, dimension: int, config: SegmenterConfig, stray: Array | None) -> None:
+        self._config = config
+        rate = config.rate
+        self._moment = max(2, round(config.moment * rate))
+        self._half = self._moment // 2
+        self._hop = max(1, round(0.5 * rate))
+        self.whitening = Whitening(dimension, self._moment, stray)
+        self._dictionary = AdaptiveDictionary(3 * self.whitening.size, config.atoms)
+        # Codes come to rest before their steps are settled.
+        lag = max(2, round(config.lag * rate))
+        self._free = min(lag, max(1, round(config.embedding_lag * rate)))
+        self._embedding = FixedLagCodes(config, self._free)
+        self._embedding.use_atoms(self._dictionary.atoms)
+        # Settled steps that moments of open ones reach back to.
+        self._before: deque[Array] = deque(maxlen=self._half)
+        self.points: deque[Array] = deque()
+        # Unit codes of open steps that are refined no more, and of the last 2 s of those.
+        self._codes: deque[Array] = deque()
+        self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
+        self._changes: deque[float] = deque([_USUAL_CHANGE] * _USUAL_STEPS, maxlen=round(30 * rate))
+        self.steps = 0
+        self.renewed = False
+
+    @property
+    def warm(self) -> bool:
+        return self.steps >= self._moment
+
+    @property
+    def usual_change(self) -> float:
+        """Median squared distance of the codes of steps 2 s apart."""
+        return float(np.median(self._changes))
+
+    def push(self, features: Array, links: Mapping[int, float]) -> None:
+        """Take the next step (d,); ``links`` to the step before, by number of step, where they are not 1."""
+        point = self.whitening.project(features)
+        self.whitening.learn(point)
+        self.points.append(point)
+        self.steps += 1
+        self.renewed = False
+        if self.steps < self._moment:
+            return
+        if self.steps == self._moment:
+            self.whitening.refresh()
+            for count in range(1, self.steps + 1):
+                self._embed(self._columns(links, count), links)
+            return
+        if self.steps % self._hop == 0:
+            self.whitening.refresh()
+            self._dictionary.sweep()
+            self._embedding.use_atoms(self._dictionary.atoms)
+            self.renewed = True
+        self._embed(self._columns(links), links)
+
+    def codes(self) -> Array:
+        """(m, r) codes of length 1 of the m open steps."""
+        free = self._embedding.codes
+        free = free / np.maximum(np.linalg.norm(free, axis=1, keepdims=True), 1e-12)
+        return np.vstack((*self._codes, free)) if self._codes else free
+
+    def pop(self) -> tuple[Array, Array | None]:
+        """Close the oldest open step: its point, and its code if that is refined no more."""
+        point = self.points.popleft()
+        self._before.append(point)
+        return point, self._codes.popleft() if self._codes else None
+
+    def _columns(self, links: Mapping[int, float], until: int | None = None) -> Array:
+        """Columns of the steps that will be free when one more is embedded, newest last."""
+        points = np.array([*self._before, *self.points])
+        oldest = self.steps - len(points)
+        walls = [step - oldest for step, link in links.items() if link < 0.5 and step > oldest]
+        count = min(len(self._embedding.codes) + 1, self._free)
+        means, spreads = moments(self.whitening.measure(points)[:until], count, self._half, walls)
+        return self.whitening.columns(means, spreads)
+
+    def _embed(self, columns: Array, known: Mapping[int, float]) -> None:
+        column = columns[-1]
+        left = self._embedding.push(column)
+        # A moment goes on after its step: what was known of the last ones has grown.
+        self._embedding.replace_data(columns)
+        links = self._embedding.links
+        for step, link in known.items():
+            place = step - self.steps + len(links)
+            if 0 <= place < len(links):
+                links[place] = link
+        self._embedding.refine(self._config.iterations)
+        if self._dictionary.consider(column, self._embedding.codes[-1]) is not None:
+            self._embedding.use_atoms(self._dictionary.atoms)
+            self._embedding.refine(self._config.iterations)
+        if left is None:
+            return
+        self._dictionary.learn(*left)
+        code = left[1] / max(float(np.linalg.norm(left[1])), 1e-12)
+        self._codes.append(code)
+        if len(self._rested) == self._rested.maxlen:
+            self._changes.append(float(((code - self._rested[0]) ** 2).sum()))
+        self._rested.append(code)
