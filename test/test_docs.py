@@ -78,10 +78,12 @@ def test_a_broken_link_and_a_missing_picture_stop_the_build(site: Path, demo: Pa
         shutil.copy(REPOSITORY / name, tmp_path / name)
     (tmp_path / "motion_seg_ros").symlink_to(REPOSITORY / "motion_seg_ros")
     with (tmp_path / "docs" / "index.md").open("a") as page:
-        page.write("\n[gone](gone.md) ![gone](images/gone.png) [gone](tutorial.md#gone)\n")
+        page.write("\n[here](../run) [gone](../gone.py) [gone](gone.md)\n")
+        page.write("\n![gone](images/gone.png) [gone](tutorial.md#gone)\n")
     done = build(tmp_path, tmp_path / "out", demo)
     assert done.returncode == 1
-    for missing in ("gone.md", "images/gone.png", "tutorial.md#gone"):
+    assert "../run" not in done.stderr
+    for missing in ("../gone.py", "gone.md", "images/gone.png", "tutorial.md#gone"):
         assert missing in done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,18 @@ def on_config(config: Any) -> Any:
         if f"'{name}'" not in placed:
             config.nav[-1][next(iter(config.nav[-1]))].append(name)
     return config
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
+    """Name what lies in the repository but not in the site, such as a test, in place of a link to it."""
+    here = Path(config.docs_dir, page.file.src_uri).parent
+
+    def name(link: re.Match[str]) -> str:
+        target = (here / link[2]).resolve()
+        outside = target.exists() and not target.is_relative_to(config.docs_dir)
+        return f"{link[1]} (`{target.relative_to(ROOT)}`)" if outside else link[0]
+
+    return re.sub(r"(?<!!)\[([^\]]+)\]\((\.\./[^)#\s]+)\)", name, markdown)
 
 
 def on_files(files: Files, config: Any) -> Files:
