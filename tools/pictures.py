@@ -27,9 +27,9 @@ from motion_seg_ros.bags.bag_reader import Bag  # noqa: E402
 from motion_seg_ros.bags.conversion import CONCEPTS, EVENT, IMAGE_TYPES, SKELETONS, from_message  # noqa: E402
 from motion_seg_ros.bags.images import encode_jpeg  # noqa: E402
 from motion_seg_ros.bags.items import Image  # noqa: E402
+from motion_seg_ros.evaluation.story import IMAGE_SIZE  # noqa: E402
 from motion_seg_ros.humocon.tokens import ConceptTokens  # noqa: E402
 from motion_seg_ros.pose.drawing import colour, draw  # noqa: E402
-from motion_seg_ros.replay import IMAGE_SIZE  # noqa: E402
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame  # noqa: E402
 from motion_seg_ros.tvsh.events import EventType, SegmentEvent  # noqa: E402
 
