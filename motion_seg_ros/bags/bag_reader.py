@@ -22,11 +22,16 @@ _SALVAGE: dict[str, type[Damaged]] = {".mcap": DamagedMcap, ".db3": DamagedDb3}
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic of a recording: ``type`` is the full name of its messages, ``count`` how many there are."""
+    """A topic of a recording.
+
+    ``type`` is the full name of its messages, ``count`` how many there are; ``defined`` says whether it is
+    known what they are made of, by the recording or by this package.
+    """
 
     name: str
     type: str
     count: int
+    defined: bool = True
 
 
 class Bag:
@@ -52,7 +57,12 @@ class Bag:
         try:
             with self._reader() as reader:
                 self.topics = [
-                    Topic(name, info.msgtype or "", info.msgcount)
+                    Topic(
+                        name,
+                        info.msgtype or "",
+                        info.msgcount,
+                        info.msgtype in reader.typestore.fielddefs,
+                    )
                     for name, info in sorted(reader.topics.items())
                 ]
                 self.start_time, self.end_time = (
@@ -116,7 +126,10 @@ class Bag:
         for part in self._damaged:
             for key, count in part.counts.items():
                 counts[key] = counts.get(key, 0) + count
-        self.topics = [Topic(name, kind, count) for (name, kind), count in sorted(counts.items())]
+        known = typestore().fielddefs
+        self.topics = [
+            Topic(name, kind, count, kind in known) for (name, kind), count in sorted(counts.items())
+        ]
         total = sum(counts.values())
         if total == 0:
             raise SourceError(f"{self.path} is not a recording that can be read: {reason}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -28,12 +29,21 @@ IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 POSES = "geometry_msgs/msg/PoseArray"
+MARKERS = "visualization_msgs/msg/MarkerArray"
+KEYPOINTS = "hri_msgs/msg/Skeleton2D"
+IDS = "hri_msgs/msg/IdsList"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 TEXT = "std_msgs/msg/String"
 
 _SECOND = 1_000_000_000
 # More people are no frame, longer names are no tracks, and farther joints (m) are broken numbers.
 _MOST_PEOPLE, _LONGEST_ID, _FARTHEST = 256, 200, 1e6
 _INFO = 20  # of rcl_interfaces/Log, whose constants are bytes in some releases and numbers in others
+
+_KEYPOINTS = 18  # of a Skeleton2D
+# Types and actions of visualization_msgs/Marker.
+_SPHERE, _SPHERE_LIST, _POINTS = 2, 7, 8
+_DELETE, _DELETE_ALL = 2, 3
 
 
 class MessageError(InputError):
@@ -65,11 +75,15 @@ def type_name(msg: Any) -> str:
 
 
 def stamp_of(msg: Any) -> int | None:
-    """The header's stamp in nanoseconds; None for a message without a header or a stamp above zero."""
+    """The header's stamp in nanoseconds; None for a message without a header or a stamp above zero.
+
+    A MarkerArray has no header of its own: the first stamp among its markers counts.
+    """
     header = getattr(msg, "header", None)
-    if header is None or header.stamp.sec < 0:
-        return None
-    return time_to_ns(header.stamp) or None
+    for item in (header,) if header is not None else (m.header for m in getattr(msg, "markers", ())):
+        if item.stamp.sec >= 0 and (stamp := time_to_ns(item.stamp)):
+            return stamp
+    return None
 
 
 def time_to_ns(time: Any) -> int:
@@ -165,9 +179,78 @@ def positions(msg: Any) -> NDArray[np.float64]:
     return _points([pose.position for pose in msg.poses])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MarkerPoints:
+    """The (N, 3) points of one marker, in its frame; a sphere is one point, and not ``whole``: no list."""
+
+    ns: str
+    number: int
+    whole: bool
+    points: NDArray[np.float64]
+
+
+def marker_points(msg: Any) -> list[MarkerPoints] | None:
+    """The markers of points that a MarkerArray leaves behind, its actions done in their order.
+
+    None for one that says nothing of points: it neither shows nor deletes some.
+    """
+    shown: dict[tuple[str, int], MarkerPoints] = {}
+    speaks = not msg.markers
+    for marker in msg.markers:
+        key = str(marker.ns), int(marker.id)
+        if marker.action == _DELETE_ALL:
+            shown.clear()
+        elif marker.action == _DELETE:
+            shown.pop(key, None)
+        elif marker.type in (_SPHERE, _SPHERE_LIST, _POINTS):
+            whole = marker.type != _SPHERE
+            own = _points(marker.points) if whole else np.zeros((1, 3))
+            shown[key] = MarkerPoints(*key, whole, _moved(own, marker.pose))
+        else:
+            continue
+        speaks = True
+    return list(shown.values()) if speaks else None
+
+
+def keypoints(msg: Any) -> NDArray[np.float64]:
+    """(18, 3) of a Skeleton2D: x (right) and y (down) as shares of the image, and a confidence in 0..1.
+
+    NaN where a keypoint is not seen: without confidence, or nowhere.
+
+    Raises
+    ------
+    MessageError : another number of keypoints.
+    """
+    found = np.array([(point.x, point.y, point.c) for point in msg.skeleton], np.float64).reshape(-1, 3)
+    if len(found) != _KEYPOINTS:
+        raise MessageError(f"{len(found)} keypoints in a skeleton, which has {_KEYPOINTS}")
+    found[~np.isfinite(found).all(axis=1) | (found[:, 2] <= 0)] = np.nan
+    return found
+
+
+def ids(msg: Any) -> tuple[str, ...]:
+    """The ids of an IdsList."""
+    return tuple(str(name) for name in msg.ids)
+
+
+def image_size(msg: Any) -> tuple[int, int]:
+    """Width and height in pixels that an Image, a CompressedImage or a CameraInfo tells.
+
+    Raises
+    ------
+    ImageError : a picture that cannot be decoded.
+    """
+    if type_name(msg) == "CompressedImage":
+        height, width = decode_compressed(msg).shape[:2]
+        return width, height
+    return int(msg.width), int(msg.height)
+
+
 def frame_id_of(msg: Any) -> str:
-    """The coordinate frame in the message's header."""
-    return str(msg.header.frame_id)
+    """The coordinate frame in the message's header, or in that of its first marker; "" without markers."""
+    if (header := getattr(msg, "header", None)) is None:
+        header = msg.markers[0].header if len(msg.markers) else None
+    return str(header.frame_id) if header is not None else ""
 
 
 def _skeletons_from_message(msg: Any) -> SkeletonFrame:
@@ -215,6 +298,19 @@ def _points(points: Sequence[Any]) -> NDArray[np.float64]:
     joints = np.array(flat, dtype=np.float64).reshape(-1, 3)
     joints[~(np.abs(joints) <= _FARTHEST)] = np.nan
     return joints
+
+
+def _moved(points: NDArray[np.float64], pose: Any) -> NDArray[np.float64]:
+    """Points in the frame of the marker's header from points in the marker's own."""
+    place, turn = pose.position, pose.orientation
+    axis, w = np.array([turn.x, turn.y, turn.z], np.float64), float(turn.w)
+    square = float(axis @ axis) + w * w
+    # A quaternion of zeros stands for no rotation, as in RViz.
+    if square > 0:
+        points = points + 2 * np.cross(axis, np.cross(axis, points) + w * points) / square
+    moved = points + np.array([place.x, place.y, place.z], np.float64)
+    moved[~np.isfinite(moved).all(axis=1)] = np.nan
+    return moved
 
 
 def _event_from_message(msg: Any) -> SegmentEvent:

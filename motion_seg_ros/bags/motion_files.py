@@ -22,6 +22,7 @@ from motion_seg_ros.datasets.skeletons import (
     guess_axes,
     guess_unit,
     known_counts,
+    names_in,
     names_of,
     skeleton_frames,
     to_rep103,
@@ -33,14 +34,17 @@ from motion_seg_ros.skeleton.joint_sets import joints_by_name
 CLIP_GAP_NS = 1_000_000_000
 
 
-def open_motion_file(path: Path) -> Source:
-    """The source of a .npz, .bvh, .amc or .npy file; SourceError where it cannot be read or replayed."""
+def open_motion_file(path: Path, joint_set: str = "") -> Source:
+    """The source of a .npz, .bvh, .amc or .npy file; SourceError where it cannot be read or replayed.
+
+    ``joint_set`` names the joints of a .npz that does not.
+    """
     try:
         match path.suffix.lower():
             case ".npz":
                 archive = Archive(path)
                 if not is_amass(archive):
-                    return _open_npz(path, archive)
+                    return _open_npz(path, archive, joint_set)
                 motion = load_amass(archive, None)
             case ".npy":
                 motion = load_humanml3d(path)
@@ -61,7 +65,7 @@ def open_motion_file(path: Path) -> Source:
     return source
 
 
-def _open_npz(path: Path, archive: Archive) -> Source:
+def _open_npz(path: Path, archive: Archive, joint_set: str) -> Source:
     kind = archive.kind()
     if kind == "features":
         raise SourceError(f"{path} holds features only; a replay needs joints or frames")
@@ -73,6 +77,8 @@ def _open_npz(path: Path, archive: Archive) -> Source:
     clips, joint_names, fps = load_clips(path)
     if "labels" in archive:
         labels = archive.labels(sum(len(clip.joints) for clip in clips))
+    if not joint_names and joint_set:
+        joint_names = names_in(joint_set)
     if not joint_names:
         count = clips[0].joints.shape[1]
         if count not in known_counts():

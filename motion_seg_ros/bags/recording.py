@@ -14,10 +14,10 @@ from motion_seg_ros.bags import conversion
 from motion_seg_ros.bags.bag_reader import Bag, Topic
 from motion_seg_ros.bags.conversion import MessageError, from_message, stamp_of
 from motion_seg_ros.bags.images import ImageError
-from motion_seg_ros.bags.items import Item, Source, SourceError
-from motion_seg_ros.datasets.skeletons import guess_axes, known_counts, names_of, skeleton
+from motion_seg_ros.bags.items import Item, Label, Source, SourceError
+from motion_seg_ros.bags.people import People, find_people
 from motion_seg_ros.humocon.tokens import ConceptTokens
-from motion_seg_ros.skeleton.types import SkeletonFrame
+from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
 # A recorder stores what arrives; stamps of one sensor's topics are out of order by no more than this.
@@ -25,6 +25,7 @@ _HORIZON_NS = 500_000_000
 _MAX_WAITING = 256
 # Stamps this far from the time of recording come from another clock.
 _OTHER_CLOCK_NS = 1_000_000_000
+_SAYING = (conversion.TEXT, conversion.EVENT)
 _DEPTH_ENCODINGS = ("16UC1", "32FC1")
 
 
@@ -33,61 +34,105 @@ class _Stream:
     """A topic to read, and what its messages become."""
 
     topic: Topic
-    reads: str  # "skeletons", "poses", "images" or "labels"
+    reads: str  # "skeletons", "joints", "images" or "labels"
 
 
 class BagSource(Source):
     """The people in a recording: its skeletons, or its images, and its labels.
 
-    Topics are found by type: SkeletonArray, else PoseArray whose number of poses is that of a known
-    skeleton, else Image or CompressedImage; of several, the one with the most messages. Labels are String
-    topics with "label" in their name. Items are ordered by the stamps in their headers; a message without
-    one, or with a zero stamp, counts by the time it was recorded. What cannot be decoded is left out and
-    counted in ``problem``.
+    Topics are found by type: SkeletonArray, else what :mod:`motion_seg_ros.bags.people` understands
+    (PoseArray, MarkerArray, Skeleton2D), else Image or CompressedImage; of several, the one with the most
+    messages. Labels are a String topic with "label" or "truth" in its name. Items are ordered by the stamps
+    in their headers; a message without one, or with a zero stamp, counts by the time it was recorded. What
+    cannot be decoded is left out and counted in ``problem``.
+
+    Parameters
+    ----------
+    from_images : images before skeletons.
+    topics : those to read; by default they are found. Of several PoseArray each is then a person.
+    joint_set : of bare joints; "" = known by their number.
     """
 
     kind = "bag"
 
-    def __init__(self, path: Path, *, from_images: bool = False, topics: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, *, from_images: bool = False, topics: Sequence[str] = (), joint_set: str = ""
+    ) -> None:
         super().__init__(str(path))
         self._bag = Bag(path)
-        streams = _choose(self._bag, from_images, topics)
+        self._people: People | None = None
+        streams = self._choose(from_images, topics, joint_set)
         self._reads = {stream.topic.name: stream.reads for stream in streams}
         main = streams[0].topic
-        self.has_skeletons = streams[0].reads in ("skeletons", "poses")
+        self.has_skeletons = streams[0].reads in ("skeletons", "joints")
         self.has_images = streams[0].reads == "images"
         self.has_labels = any(stream.reads == "labels" for stream in streams)
         self.duration = (self._bag.end_time - self._bag.start_time) / 1e9
         self.count = main.count
         self.fps = (main.count - 1) / self.duration if self.duration > 0 and main.count > 1 else None
         self.problem = self._bag.problem
-        self.notes.append(f"{streams[0].reads} are read from {main.name}")
-        if streams[0].reads == "poses":
-            joints = conversion.positions(self._bag.first(main))
-            names = names_of(len(joints))
-            self._axes = guess_axes(joints[None], names)
-            self.notes.append(f"{len(joints)} poses are taken for {names[0]}, {names[1]}, …, {self._axes}")
+        read = ", ".join(stream.topic.name for stream in streams if stream.reads == streams[0].reads)
+        self.notes.append(f"{streams[0].reads} are read from {read}")
+        self.notes += self._people.notes if self._people else ()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Names of all topics in the recording."""
+        return tuple(topic.name for topic in self._bag.topics)
+
+    @property
+    def truth_topic(self) -> str:
+        """The topic that says what people really do; "" where none is called so."""
+        said = [t for t in self._bag.topics if t.count and is_truth(t.name) and t.type in _SAYING]
+        return max(said, key=lambda topic: topic.count).name if said else ""
 
     def __iter__(self) -> Iterator[tuple[int, Item]]:
         self.problem = ""
         failures: Counter[str] = Counter()
         first_failure = ""
+        # Where everybody has a topic of their own, those who are seen at the same time are one frame.
+        together: SkeletonFrame | None = None
         for stamp, (topic, msg) in in_stamp_order(_stamped(self._bag, self._reads)):
+            if together is not None and together.stamp != stamp:
+                yield together.stamp, together
+                together = None
             try:
-                yield stamp, self._item(stamp, topic, msg)
+                if self._people is None or self._reads[topic] != "joints":
+                    yield stamp, self._item(stamp, topic, msg)
+                elif (found := self._people.skeletons(topic, msg)) is not None:
+                    together = _joined(together, stamp, conversion.frame_id_of(msg), found)
             except (MessageError, ImageError, AttributeError) as error:
                 # AttributeError: a message of our name whose definition in this bag is another one.
                 failures[topic] += 1
                 first_failure = first_failure or str(error)
+        if together is not None:
+            yield together.stamp, together
         problems = [self._bag.problem] if self._bag.problem else []
         if failures:
             counts = ", ".join(f"{count} of {topic}" for topic, count in failures.items())
             problems.append(f"messages left out: {counts}; the first because of: {first_failure}")
         self.problem = "; ".join(problems)
 
+    def said(self, topic: str) -> Iterator[tuple[int, Label | SegmentEvent]]:
+        """What a topic of String or SegmentEvent says, in the order of stamps; broken messages are left out.
+
+        Raises
+        ------
+        SourceError : the topic carries something else.
+        """
+        kind = next((found.type for found in self._bag.topics if found.name == topic), "")
+        if kind not in _SAYING:
+            raise SourceError(f"{topic} of {self.name} carries {kind or 'nothing'}: no labels")
+        # Messages of people tell by which clock a label without a stamp was recorded.
+        people = {name for name, reads in self._reads.items() if reads != "labels"}
+        for stamp, (name, msg) in in_stamp_order(_stamped(self._bag, {topic, *people})):
+            if name == topic:
+                with suppress(ValueError, AttributeError):
+                    item = from_message(msg)
+                    if isinstance(item, Label | SegmentEvent):
+                        yield stamp, item
+
     def _item(self, stamp: int, topic: str, msg: Any) -> Item:
-        if self._reads[topic] == "poses":
-            return self._from_poses(stamp, msg)
         item = from_message(msg)
         if isinstance(item, SkeletonFrame) and item.stamp != stamp:
             return SkeletonFrame(stamp, item.frame_id, item.skeletons)
@@ -95,12 +140,32 @@ class BagSource(Source):
             raise MessageError(f"{topic} carries what was said of people, not people")
         return item
 
-    def _from_poses(self, stamp: int, msg: Any) -> SkeletonFrame:
-        joints = conversion.positions(msg)
-        if len(joints) not in known_counts():
-            raise MessageError(f"{len(joints)} poses are no known skeleton")
-        person = skeleton(joints, names_of(len(joints)), self._axes, "1")
-        return SkeletonFrame(stamp, conversion.frame_id_of(msg), (person,))
+    def _choose(self, from_images: bool, wanted: Sequence[str], joint_set: str) -> list[_Stream]:
+        """The topics to read, the people first; SourceError where there are none."""
+        bag = self._bag
+        present = {topic.name: topic for topic in bag.topics}
+        if missing := [name for name in wanted if name not in present]:
+            raise SourceError(f"{bag.path} has no topic {missing[0]}; it has {', '.join(present) or 'none'}")
+        topics = [present[name] for name in wanted] if wanted else bag.topics
+        topics = sorted((t for t in topics if t.count > 0), key=lambda t: (-t.count, t.name))
+        if not topics:
+            raise SourceError(f"{bag.path} holds no messages")
+        labels = _labels(topics)[:1]
+        images = _images(bag, topics, wanted) if from_images else None
+        if images is None:
+            if ours := next((topic for topic in topics if topic.type == conversion.SKELETONS), None):
+                return [_Stream(ours, "skeletons"), *labels]
+            self._people = find_people(bag, topics, joint_set, several=bool(wanted))
+            if self._people:
+                return [*(_Stream(topic, "joints") for topic in self._people.topics), *labels]
+            images = _images(bag, topics, wanted)
+        if images:
+            return [images, *labels]
+        types = ", ".join(f"{t.name} ({t.type})" for t in topics)
+        # Names in a damaged file may hold anything.
+        types = " ".join(types.split())[:300]
+        what = f"nor joints of {joint_set} " if joint_set else ""
+        raise SourceError(f"{bag.path} holds neither skeletons {what}nor images, only {types}")
 
 
 def recorded(bag: Bag, wants_image: Callable[[int], bool]) -> Iterator[tuple[int, Item | SegmentEvent]]:
@@ -132,15 +197,31 @@ def recorded(bag: Bag, wants_image: Callable[[int], bool]) -> Iterator[tuple[int
 def _stamped(bag: Bag, topics: Collection[str]) -> Iterator[tuple[int, tuple[str, Any]]]:
     """Messages of a recording with their stamps, in the order of the recording."""
     # Labels have no header. In a recording of a simulation or of a replay their time of recording belongs to
-    # another clock than the stamps, and is moved by the difference.
-    shift = 0
+    # another clock than the stamps, and is moved by the difference, which the first stamp tells.
+    shift: int | None = None
+    early: list[tuple[int, tuple[str, Any]]] = []
     for topic, time, msg in bag.messages(topics):
         stamp = stamp_of(msg)
-        if stamp is None:
-            yield time + shift, (topic, msg)
+        if stamp is not None:
+            shift = stamp - time if abs(stamp - time) > _OTHER_CLOCK_NS else 0
+        elif shift is None and len(early) < _MAX_WAITING:
+            early.append((time, (topic, msg)))
             continue
-        shift = stamp - time if abs(stamp - time) > _OTHER_CLOCK_NS else 0
-        yield stamp, (topic, msg)
+        for when, item in early:
+            yield when + (shift or 0), item
+        early.clear()
+        yield (time + (shift or 0) if stamp is None else stamp), (topic, msg)
+    yield from early
+
+
+def _joined(
+    frame: SkeletonFrame | None, stamp: int, frame_id: str, people: Sequence[Skeleton]
+) -> SkeletonFrame:
+    """A frame with some more people; of two with the same track, the later one."""
+    if frame is None:
+        return SkeletonFrame(stamp, frame_id, tuple(people))
+    everybody = {skeleton.track_id: skeleton for skeleton in (*frame.skeletons, *people)}
+    return SkeletonFrame(stamp, frame.frame_id or frame_id, tuple(everybody.values()))
 
 
 def in_stamp_order(
@@ -171,41 +252,16 @@ def _pop(waiting: list[tuple[int, int, Any]]) -> tuple[int, Any]:
     return stamp, item
 
 
-def _choose(bag: Bag, from_images: bool, wanted: Sequence[str]) -> list[_Stream]:
-    """The topics to read, the people first; SourceError where there are none."""
-    present = {topic.name: topic for topic in bag.topics}
-    if missing := [name for name in wanted if name not in present]:
-        raise SourceError(f"{bag.path} has no topic {missing[0]}; it has {', '.join(present) or 'none'}")
-    topics = [present[name] for name in wanted] if wanted else bag.topics
-    topics = sorted((t for t in topics if t.count > 0), key=lambda t: (-t.count, t.name))
-    if not topics:
-        raise SourceError(f"{bag.path} holds no messages")
-    labels = _labels(topics)
-    order = ("images", "skeletons") if from_images else ("skeletons", "images")
-    for reads in order:
-        people = _images(bag, topics, wanted) if reads == "images" else _skeletons(bag, topics)
-        if people:
-            return [people, *labels[:1]]
-    types = ", ".join(f"{t.name} ({t.type})" for t in topics)
-    # Names in a damaged file may hold anything.
-    raise SourceError(f"{bag.path} holds neither skeletons nor images, only {' '.join(types.split())[:300]}")
-
-
 def _labels(topics: Sequence[Topic]) -> list[_Stream]:
     """String topics that carry labels and not, say, a robot's description."""
     return [
-        _Stream(t, "labels") for t in topics if t.type == conversion.TEXT and "label" in t.name and t.count
+        _Stream(t, "labels") for t in topics if t.type == conversion.TEXT and is_truth(t.name) and t.count
     ]
 
 
-def _skeletons(bag: Bag, topics: Sequence[Topic]) -> _Stream | None:
-    for topic in topics:
-        if topic.type == conversion.SKELETONS:
-            return _Stream(topic, "skeletons")
-    for topic in topics:
-        if topic.type == conversion.POSES and len(bag.first(topic).poses) in known_counts():
-            return _Stream(topic, "poses")
-    return None
+def is_truth(topic: str) -> bool:
+    """Whether a topic's name promises what people really do."""
+    return any(word in topic.lower() for word in ("label", "truth"))
 
 
 def _images(bag: Bag, topics: Sequence[Topic], wanted: Collection[str]) -> _Stream | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from motion_seg_ros.commands.terminal import (
     FAILED,
     INTERRUPTED,
+    JOINT_SET,
     OK,
     SOURCES,
     progress_bar,
@@ -47,6 +48,7 @@ def add(commands: Commands) -> None:
     )
     ground.add_argument("--model", help="pose model for images: lite, full, heavy or a .task file")
     ground.add_argument("--from-images", action="store_true", help="estimate the poses of a bag anew")
+    ground.add_argument("--joint-set", default="", help=JOINT_SET)
     ground.set_defaults(run=_ground)
 
     benchmark = commands.add_parser(
@@ -94,7 +96,7 @@ def _ground(options: argparse.Namespace) -> int:
     chosen = {} if options.partition is None else {"partition.backend": options.partition}
     ask = open_ask(configure(PartitionSettings, parameters | chosen))
     grounder = load_grounder(options.weights, configure(GroundingConfig, parameters), ask)
-    source = open_source(options.source, from_images=options.from_images)
+    source = open_source(options.source, from_images=options.from_images, joint_set=options.joint_set)
     tell_notes(source)
     people = People()
     refused: list[str] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from motion_seg_ros.commands.terminal import (
     FAILED,
     INTERRUPTED,
+    JOINT_SET,
     OK,
     SOURCES,
     progress_bar,
@@ -34,6 +35,7 @@ def add(commands: Commands) -> None:
     )
     replay.add_argument("--model", help="pose model: lite, full, heavy or a .task file")
     replay.add_argument("--from-images", action="store_true", help="estimate the poses of a bag anew")
+    replay.add_argument("--joint-set", default="", help=JOINT_SET)
     replay.add_argument(
         "--topic", action="append", default=[], help="topic of a bag to read (found by type; may be repeated)"
     )
@@ -47,7 +49,9 @@ def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.replay import replay
     from motion_seg_ros.tvsh.transcript import Transcript
 
-    source = open_source(options.source, from_images=options.from_images, topics=options.topic)
+    source = open_source(
+        options.source, from_images=options.from_images, topics=options.topic, joint_set=options.joint_set
+    )
     parameters = node_parameters(options.config)
     core = open_core(parameters)
     tell_notes(source)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 OK, FAILED, INTERRUPTED = 0, 2, 130
 SOURCES = "video, camera (0, /dev/video0), rosbag2, .mcap, .db3, .bag, .npz, .bvh, .amc or .npy"
+JOINT_SET = (
+    "order of joints without names, as in a PoseArray: smpl22, kinect25, openpose25 … (by their number)"
+)
 
 
 def progress_bar(source: Source) -> Any:

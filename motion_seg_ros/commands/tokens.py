@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from motion_seg_ros.commands.terminal import (
     FAILED,
     INTERRUPTED,
+    JOINT_SET,
     OK,
     SOURCES,
     progress_bar,
@@ -59,6 +60,7 @@ def add(commands: Commands) -> None:
     )
     tokens.add_argument("--model", help="pose model for images: lite, full, heavy or a .task file")
     tokens.add_argument("--from-images", action="store_true", help="estimate the poses of a bag anew")
+    tokens.add_argument("--joint-set", default="", help=JOINT_SET)
     tokens.set_defaults(run=_run)
 
 
@@ -69,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.sources import open_source
     from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 
-    source = open_source(options.source, from_images=options.from_images)
+    source = open_source(options.source, from_images=options.from_images, joint_set=options.joint_set)
     encoder = ConceptEncoder(EncoderConfig(options.weights, options.providers))
     tell_notes(source)
     for note in encoder.info.notes:

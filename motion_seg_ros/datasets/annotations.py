@@ -35,7 +35,7 @@ _TRACK = ("track_id", "track", "person", "participant")
 class Span:
     """Somebody did something from ``start`` until ``end`` (ns, the end excluded).
 
-    An empty ``track_id`` stands for everybody who has no spans of their own.
+    An empty ``track_id`` stands for whoever is in view.
     """
 
     start: int
@@ -65,7 +65,7 @@ class Annotations:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """A span as it was written down, and where."""
 
     where: str
@@ -95,18 +95,11 @@ def read_annotations(path: str | Path, tier: str = "") -> Annotations:
         raise DatasetError(f"{path} has no tiers: only ELAN's .eaf files do")
     data = _bytes(path)
     if suffix == ".eaf":
-        rows, absolute = [_Row(*row) for row in read_tiers(path, data, tier)], False
+        rows, absolute = [Row(*row) for row in read_tiers(path, data, tier)], False
     else:
         read = _read_csv if suffix == ".csv" else _read_json
         rows, absolute = read(path, _text(path, data))
-    return Annotations(_checked(path, rows), absolute)
-
-
-def of_track(spans: Iterable[Span], track_id: str) -> tuple[Span, ...]:
-    """The spans of a track: its own, or those of everybody where it has none."""
-    spans = tuple(spans)
-    own = tuple(span for span in spans if span.track_id == track_id)
-    return own or tuple(span for span in spans if not span.track_id)
+    return Annotations(in_order(path, rows), absolute)
 
 
 def find_sidecar(recording: str | Path) -> Path | None:
@@ -153,7 +146,7 @@ def _text(path: Path, data: bytes) -> str:
     return text
 
 
-def _read_csv(path: Path, text: str) -> tuple[list[_Row], bool]:
+def _read_csv(path: Path, text: str) -> tuple[list[Row], bool]:
     """Rows of a table, separated by tabs, semicolons or commas, with or without names of the columns."""
     first = next((line for line in text.splitlines() if line.strip() and line[0] != "#"), "")
     for separator in "\t;,":
@@ -193,7 +186,7 @@ def _cells(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[st
 
 def _table(
     path: Path, text: str, separator: str, columns: Sequence[int | None], header: int, stamps: bool
-) -> list[_Row]:
+) -> list[Row]:
     start, end, label, track = columns
     rows = []
     for number, (line, cells) in enumerate(_cells(path, text, separator)):
@@ -210,7 +203,7 @@ def _table(
             for i in needed[:2]
         ]
         person = cells[track] if track is not None and track < len(cells) else ""
-        rows.append(_Row(where, times[0], times[1], cells[needed[2]], person))
+        rows.append(Row(where, times[0], times[1], cells[needed[2]], person))
     return rows
 
 
@@ -227,7 +220,7 @@ def _integer(cell: str) -> int | None:
     return int(cell) if len(cell) < 20 and cell.isascii() and cell.isdigit() else None
 
 
-def _read_json(path: Path, text: str) -> tuple[list[_Row], bool]:
+def _read_json(path: Path, text: str) -> tuple[list[Row], bool]:
     """A list of objects with start, end, label and track_id, or an object with such a list as "spans"."""
     try:
         found = json.loads(text)
@@ -249,7 +242,7 @@ def _read_json(path: Path, text: str) -> tuple[list[_Row], bool]:
         if not isinstance(label, str) or not isinstance(track, str | int) or isinstance(track, bool):
             raise DatasetError(f"{path}, {where}: a label is a text, and a track_id a text or a whole number")
         times = [_time(path, where, span[key], repr(span[key]), stamps) for key in keys]
-        rows.append(_Row(where, times[0], times[1], label, _short(str(track))))
+        rows.append(Row(where, times[0], times[1], label, _short(str(track))))
     return rows, stamps
 
 
@@ -269,25 +262,32 @@ def _time(path: Path, where: str, value: Any, written: str, stamps: bool) -> int
     return round(value * 1e9)
 
 
-def _checked(path: Path, rows: Iterable[_Row]) -> tuple[Span, ...]:
-    """The spans in order; an empty label says as much as no span."""
+def in_order(source: object, rows: Iterable[Row]) -> tuple[Span, ...]:
+    """The spans of rows, in the order of their starts; an empty label says as much as no span.
+
+    Raises
+    ------
+    DatasetError : there is none, or one that ends before it begins or overlaps another of its track;
+        ``source`` is named as where they are from.
+    """
     named: list[tuple[Span, str]] = []
     for row in rows:
         label, track = " ".join(row.label.split()), row.track.strip()
         if row.end <= row.start:
-            raise DatasetError(f"{path}, {row.where}: the span ends where it begins or before")
+            raise DatasetError(f"{source}, {row.where}: the span ends where it begins or before")
         if max(len(label), len(track)) > MAX_LABEL:
-            raise DatasetError(f"{path}, {row.where}: more than {MAX_LABEL} characters are no label")
+            raise DatasetError(f"{source}, {row.where}: more than {MAX_LABEL} characters are no label")
         if label:
             named.append((Span(row.start, row.end, label, track), row.where))
     if not named:
-        raise DatasetError(f"{path} holds no spans")
+        raise DatasetError(f"{source} holds no spans")
     named.sort(key=lambda item: (item[0].track_id, item[0].start))
     for _, of_track in groupby(named, key=lambda item: item[0].track_id):
         for (before, first), (after, second) in pairwise(of_track):
             if after.start < before.end:
                 raise DatasetError(
-                    f"{path}, {second}: the span overlaps the one of {first}; one thing at a time is expected"
+                    f"{source}, {second}: the span overlaps the one of {first}; "
+                    "one thing at a time is expected"
                 )
     return tuple(sorted((span for span, _ in named), key=lambda span: (span.start, span.track_id)))
 

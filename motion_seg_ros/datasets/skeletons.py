@@ -7,34 +7,58 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS, joints_by_name
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 
 WORLD = "world"
 
-# Names of joints that come without names, by their number. The 20 of Kinect v1 are in the order of its SDK;
-# the 38 are CMU's recordings as BVH with the seven end sites.
+# Joints that come without names are in one of these orders: that of the SDKs of Kinect v1, v2 and Azure, of
+# OpenPose's two models (the first is ROS4HRI's too), of Human3.6M's 17, and of CMU's recordings as BVH with
+# the seven end sites.
 _KINECT_LIMBS = (
     "shoulder_left elbow_left wrist_left hand_left shoulder_right elbow_right wrist_right hand_right "
     "hip_left knee_left ankle_left foot_left hip_right knee_right ankle_right foot_right"
 )
-_KINECT20 = f"hip_center spine shoulder_center head {_KINECT_LIMBS}"
-_KINECT25 = (
-    f"spine_base spine_mid neck head {_KINECT_LIMBS} "
-    "spine_shoulder hand_tip_left thumb_left hand_tip_right thumb_right"
-)
-_CMU38 = (
-    "Hips LHipJoint LeftUpLeg LeftLeg LeftFoot LeftToeBase LeftToeBaseEnd "
-    "RHipJoint RightUpLeg RightLeg RightFoot RightToeBase RightToeBaseEnd "
-    "LowerBack Spine Spine1 Neck Neck1 Head HeadEnd "
-    "LeftShoulder LeftArm LeftForeArm LeftHand LeftFingerBase LeftHandIndex1 LeftHandIndex1End "
-    "LThumb LThumbEnd RightShoulder RightArm RightForeArm RightHand RightFingerBase RightHandIndex1 "
-    "RightHandIndex1End RThumb RThumbEnd"
-)
-_JOINT_NAMES: dict[int, tuple[str, ...]] = {
-    **{len(names.split()): tuple(names.split()) for names in (_KINECT20, _KINECT25, _CMU38)},
-    **{len(joint_set.joints): joint_set.joints for joint_set in JOINT_SETS.values()},
+_OPENPOSE_ARMS = "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist"
+_LEGS = "right_hip right_knee right_ankle left_hip left_knee left_ankle"
+_ORDERS = {
+    "kinect20": f"hip_center spine shoulder_center head {_KINECT_LIMBS}",
+    "kinect25": (
+        f"spine_base spine_mid neck head {_KINECT_LIMBS} "
+        "spine_shoulder hand_tip_left thumb_left hand_tip_right thumb_right"
+    ),
+    "azure32": (
+        "pelvis spine_navel spine_chest neck "
+        "clavicle_left shoulder_left elbow_left wrist_left hand_left handtip_left thumb_left "
+        "clavicle_right shoulder_right elbow_right wrist_right hand_right handtip_right thumb_right "
+        "hip_left knee_left ankle_left foot_left hip_right knee_right ankle_right foot_right "
+        "head nose eye_left ear_left eye_right ear_right"
+    ),
+    "openpose18": f"{_OPENPOSE_ARMS} {_LEGS} left_eye right_eye left_ear right_ear",
+    "openpose25": (
+        f"{_OPENPOSE_ARMS} mid_hip {_LEGS} right_eye left_eye right_ear left_ear left_big_toe "
+        "left_small_toe left_heel right_big_toe right_small_toe right_heel"
+    ),
+    "h36m17": (
+        "hip right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax neck head "
+        "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
+    ),
+    "cmu38": (
+        "Hips LHipJoint LeftUpLeg LeftLeg LeftFoot LeftToeBase LeftToeBaseEnd "
+        "RHipJoint RightUpLeg RightLeg RightFoot RightToeBase RightToeBaseEnd "
+        "LowerBack Spine Spine1 Neck Neck1 Head HeadEnd "
+        "LeftShoulder LeftArm LeftForeArm LeftHand LeftFingerBase LeftHandIndex1 LeftHandIndex1End "
+        "LThumb LThumbEnd RightShoulder RightArm RightForeArm RightHand RightFingerBase RightHandIndex1 "
+        "RightHandIndex1End RThumb RThumbEnd"
+    ),
 }
+_NAMED: dict[str, tuple[str, ...]] = {
+    **{name: tuple(order.split()) for name, order in _ORDERS.items()},
+    **{name: joint_set.joints for name, joint_set in JOINT_SETS.items()},
+}
+# What a number of joints alone stands for: these two share theirs with a commoner one.
+_BY_COUNT = {len(names): names for key, names in _NAMED.items() if key not in ("openpose25", "h36m17")}
 
 _PELVIS, _NECK = (JOINT_SETS["smpl22"].index(joint) for joint in ("pelvis", "neck"))
 
@@ -48,12 +72,24 @@ _AXES: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
 
 def names_of(count: int) -> tuple[str, ...]:
     """Names of ``count`` joints that come without; KeyError where no known skeleton has so many."""
-    return _JOINT_NAMES[count]
+    return _BY_COUNT[count]
 
 
 def known_counts() -> tuple[int, ...]:
     """How many joints the known skeletons have."""
-    return tuple(sorted(_JOINT_NAMES))
+    return tuple(sorted(_BY_COUNT))
+
+
+def names_in(joint_set: str) -> tuple[str, ...]:
+    """Names of the joints of a set in their order.
+
+    Raises
+    ------
+    DatasetError : no such set.
+    """
+    if joint_set not in _NAMED:
+        raise DatasetError(f"joint set {joint_set!r} is none of {', '.join(sorted(_NAMED))}")
+    return _NAMED[joint_set]
 
 
 def guess_axes(joints: NDArray[np.floating], joint_names: Sequence[str]) -> str:

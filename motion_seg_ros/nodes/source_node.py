@@ -45,6 +45,9 @@ class SourceSettings:
     from_images: bool = setting(
         False, "Play the images of a bag, not its skeletons, so that poses are estimated anew."
     )
+    joint_set: str = setting(
+        "", "Order of joints that come without names (PoseArray, MarkerArray); empty = known by their number."
+    )
     image_transport: str = setting(
         "raw", "raw publishes image, compressed publishes image/compressed.", choices=("raw", "compressed")
     )
@@ -85,7 +88,9 @@ class SourceNode(ManagedNode):
             raise ValueError(
                 "the parameter 'source' is empty: name a camera, a video, a bag or a motion file"
             )
-        self._source = open_source(settings.source, from_images=settings.from_images)
+        self._source = open_source(
+            settings.source, from_images=settings.from_images, joint_set=settings.joint_set
+        )
         self.monitor.facts |= {"source": self._source.name, "kind": self._source.kind}
         for note in self._source.notes:
             self.get_logger().info(note)
