@@ -263,7 +263,7 @@ def draw_matrices(plt, recording: Recording, out: Path) -> None:
     for change in changes(recording.truth):
         if change < 100:
             axes[0].axvline(change - 0.5, color="cyan", linewidth=0.8, linestyle=":")
-    figure.suptitle(f"{SHOWN[0]}/{recording.name}; dotted: true boundaries", fontsize=10)
+    figure.supxlabel(f"frames of {SHOWN[0]}/{recording.name}; dotted: true boundaries", fontsize=10)
     figure.savefig(out / "matrices.png", dpi=80)
 
 
