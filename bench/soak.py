@@ -1,12 +1,15 @@
 """Whether anything grows in a long day: one command, one verdict.
 
-    python bench/soak.py OUT [--hours 2] [--people 4]
+    python bench/soak.py OUT [--hours 2] [--people 4] [--live MINUTES] [--page docs/load.md]
 
 Feeds made-up people at 30 Hz, of whom each leaves after some minutes and another comes, through the whole
 core as fast as it goes: concept tokens of everybody, the transcript with tokens and phrases, and the oracle
 that a robot has by default, asked in the time of the stream. Every simulated minute it notes memory, handles,
 threads and what a frame costs. Writes OUT/soak.csv, and OUT/soak.md with a verdict: after a quarter of the
 run, nothing may grow. Ctrl-C gives the verdict on what was covered so far.
+
+With --live, the nodes themselves are fed as well, over DDS and by a simulated clock, for so many simulated
+minutes at --speed times the real rate; what is watched then is memory, handles and threads of each process.
 
 Beside other programs everything takes longer. So a yardstick, always the same piece of work, is measured once
 a simulated second, and what a frame costs is judged in yardsticks.
@@ -28,6 +31,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS
 
 import numpy as np
 from measuring.growth import FEWEST, WARM_UP, growth
+from measuring.pages import machine, write_section
 from measuring.people import RATE, crowd
 from measuring.processes import handles, resident_mb, threads
 from tqdm import tqdm
@@ -39,6 +43,8 @@ from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
 from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
 
 SAMPLE = round(60 * RATE)  # frames
+LIVE_SAMPLE_S = 10.0
+Row = dict[str, float]
 # What may rise after the warm-up: this share of its median, or this much.
 ALLOWED = {
     "resident MB": (0.02, 2.0),
@@ -59,7 +65,7 @@ def yardstick() -> None:
         np.linalg.norm(window[:, None] - window[None], axis=-1).argsort(axis=1)
 
 
-def measure(frames: int, people: int) -> Iterator[dict[str, float]]:
+def measure(frames: int, people: int) -> Iterator[Row]:
     """A row every ``SAMPLE`` frames."""
     config = TranscriberConfig()
     oracle, note = open_oracle(OracleSettings(exact=True), config.deadline, encoder_backend)
@@ -110,7 +116,75 @@ def measure(frames: int, people: int) -> Iterator[dict[str, float]]:
     oracle.close()
 
 
-def verdict(rows: list[dict[str, float]], people: int, seconds: float) -> tuple[str, bool]:
+def measure_live(minutes: float, people: int, speed: float, folder: Path) -> dict[str, list[Row]]:
+    """Rows for each node, one every ``LIVE_SAMPLE_S`` simulated seconds."""
+    from builtin_interfaces.msg import Time
+    from measuring.nodes import Nodes
+    from rosgraph_msgs.msg import Clock
+
+    from motion_seg_ros.bags.conversion import RclpyTypes, to_message
+    from motion_seg_ros.msg import SkeletonArray
+
+    types = RclpyTypes()
+    rows: dict[str, list[Row]] = {}
+    with Nodes(folder) as nodes:
+        for name in ("humocon_node", "tvsh_node", "grounding_node"):
+            rows[nodes.start(name, use_sim_time=True)] = []
+        record = nodes.start("record_node", use_sim_time=True, out=folder / "recording")
+        rows[record] = []
+        clock = nodes.node.create_publisher(Clock, "/clock", 10)
+        skeletons = nodes.node.create_publisher(SkeletonArray, "skeletons", 10)
+        nodes.until(lambda: skeletons.get_subscription_count() == len(rows), 30.0, "not every node listens")
+        frames = round(minutes * 60 * RATE)
+        began = time.monotonic()
+        for number, frame in zip(range(frames), crowd(np.random.default_rng(0), people), strict=False):
+            nodes.spin(max(0.0, began + number / RATE / speed - time.monotonic()))
+            seconds, nanoseconds = divmod(frame.stamp, 10**9)
+            clock.publish(Clock(clock=Time(sec=seconds, nanosec=nanoseconds)))
+            skeletons.publish(to_message(frame, types))
+            if number % round(LIVE_SAMPLE_S * RATE) == 0:
+                for name, process in nodes.processes.items():
+                    rows[name].append(
+                        {
+                            "resident MB": resident_mb(process.pid),
+                            "handles": handles(process.pid),
+                            "threads": threads(process.pid),
+                            "frames received": nodes.number(name, "frames received"),
+                            "frames dropped": nodes.number(name, "frames dropped"),
+                        }
+                    )
+    return rows
+
+
+def verdict_live(rows: dict[str, list[Row]], minutes: float, people: int) -> tuple[str, bool]:
+    """A table, and whether nothing grew."""
+    lines = [
+        f"{minutes:g} simulated minutes of {people} people at {RATE:g} Hz to live nodes:",
+        "",
+        "| node | resident MB | its rise (allowed) | handles | threads | frames dropped | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    well = True
+    for name, samples in rows.items():
+        found = {
+            what: growth([row[what] for row in samples], share=share, least=least)
+            for what, (share, least) in ALLOWED.items()
+            if what in samples[0]
+        }
+        fine = all(trend.none for trend in found.values())
+        well = well and fine
+        memory, last = found["resident MB"], samples[-1]
+        lines.append(
+            f"| {name} | {memory.middle:.0f} | {memory.rise:+.2f} ({memory.allowed:.1f}) "
+            f"| {found['handles'].middle:.0f} {found['handles'].rise:+.0f} "
+            f"| {found['threads'].middle:.0f} {found['threads'].rise:+.0f} "
+            f"| {last['frames dropped']:.0f} of {last['frames received'] + last['frames dropped']:.0f} "
+            f"| {'no growth' if fine else '**grows**'} |"
+        )
+    return "\n".join(lines) + "\n", well
+
+
+def verdict(rows: list[Row], people: int, seconds: float) -> tuple[str, bool]:
     """A table, and whether nothing grew."""
     last = rows[-1]
     lines = [
@@ -140,8 +214,14 @@ def main() -> int:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--hours", type=float, default=2.0, help="simulated hours (%(default)s)")
     parser.add_argument("--people", type=int, default=4, help="in view at any time (%(default)s)")
+    parser.add_argument("--live", type=float, default=0.0, help="simulated minutes with live nodes")
+    parser.add_argument("--speed", type=float, default=2.0, help="of their time (%(default)s)")
+    parser.add_argument("--page", type=Path, help='page whose section "soak" is written too')
     options = parser.parse_args()
+    where = machine()
     frames = round(options.hours * 3600 * RATE) // SAMPLE * SAMPLE
+    if options.live and options.live * 60 / LIVE_SAMPLE_S < FEWEST:
+        parser.error(f"--live must be at least {FEWEST * LIVE_SAMPLE_S / 60:g} minutes")
     if frames < FEWEST * SAMPLE or options.people < 1:
         parser.error(f"at least one person for {FEWEST} minutes is needed")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -162,7 +242,13 @@ def main() -> int:
     if len(rows) < FEWEST:
         raise SystemExit(f"stopped before there were {FEWEST} samples")
     text, well = verdict(rows, options.people, time.monotonic() - began)
+    if options.live:
+        live = measure_live(options.live, options.people, options.speed, options.out)
+        told, fine = verdict_live(live, options.live, options.people)
+        text, well = f"{text}\n{told}", well and fine
     (options.out / "soak.md").write_text(text, encoding="utf-8")
+    if options.page:
+        write_section(options.page, "soak", f"{where}\n{text}")
     print(text)
     return 0 if well else 1
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +21,7 @@ from motion_seg_ros.plain_text import InputError
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 
+_DISK_ERRORS = (OSError, sqlite3.Error)
 _STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 # The last three are what a killed recorder leaves.
 _BAG_FILES = frozenset({".mcap", ".db3", ".zstd", ".db3-journal", ".db3-wal", ".db3-shm"})
@@ -32,9 +35,11 @@ class BagWriter:
     """A rosbag2 that is written from beginning to end, as a context manager.
 
     A folder at ``path`` is replaced if it is a rosbag2 and nothing else. A recorder that is killed leaves
-    an .mcap file with all but the last megabyte of messages and without an index or metadata.yaml:
-    :func:`motion_seg_ros.bags.sources.open_source` reads it, ``mcap recover`` repairs it. With "sqlite3"
-    nothing is left. After an exception in the ``with`` block the recording is closed properly all the same.
+    a file with all that was written before the last :meth:`flush` (of .mcap: all but the last megabyte, if
+    that is more), without an index or metadata.yaml: :func:`motion_seg_ros.bags.sources.open_source` reads
+    it, ``mcap recover`` repairs it. After an exception in the ``with`` block the recording is closed properly
+    all the same. One that cannot be written on, say because the disk is full, is broken off: what is there
+    stays, and nothing more is taken.
 
     Parameters
     ----------
@@ -54,6 +59,7 @@ class BagWriter:
         self.path = Path(path)
         if storage not in _STORAGES:
             raise BagError(f"storage must be one of {', '.join(_STORAGES)}, not {storage!r}")
+        self._storage = storage
         self._types = typestore()
         self._connections: dict[str, Connection] = {}
         self.count = 0
@@ -61,8 +67,10 @@ class BagWriter:
             _make_room(self.path)
             self._writer: Writer | None = Writer(self.path, version=9, storage_plugin=_STORAGES[storage])
             self._writer.open()
-        except OSError as error:
-            raise BagError(f"{path} cannot be written: {error.strerror or error}") from error
+        except _DISK_ERRORS as error:
+            raise BagError(
+                f"{path} cannot be written: {getattr(error, 'strerror', None) or error}"
+            ) from error
 
     def __enter__(self) -> BagWriter:
         return self
@@ -109,9 +117,29 @@ class BagWriter:
         self.add_topic(topic, type_name)
         try:
             self._open_writer().write(self._connections[topic], stamp, data)
-        except OSError as error:
-            raise BagError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        except _DISK_ERRORS as error:
+            raise self._broken_off(error) from error
         self.count += 1
+
+    def flush(self) -> None:
+        """Hand what was written to the system: whoever is killed now has lost nothing."""
+        storage: Any = self._open_writer().storage
+        try:
+            if self._storage == "mcap":
+                if storage.chunk.bio.tell():
+                    storage.close_chunk()
+                storage.bio.flush()
+            else:
+                storage.conn.commit()
+        except _DISK_ERRORS as error:
+            raise self._broken_off(error) from error
+
+    def _broken_off(self, error: Exception) -> BagError:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(*_DISK_ERRORS):  # it was said already
+                writer.abort()
+        return BagError(f"{self.path} cannot be written: {getattr(error, 'strerror', None) or error}")
 
     def _open_writer(self) -> Writer:
         if self._writer is None:
@@ -119,10 +147,19 @@ class BagWriter:
         return self._writer
 
     def close(self) -> None:
-        """Write index and metadata; more calls do nothing."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+        """Write index and metadata; more calls do nothing.
+
+        Raises
+        ------
+        BagError : they cannot be written.
+        """
+        if self._writer is None:
+            return
+        try:
+            self._writer.close()
+        except _DISK_ERRORS as error:
+            raise self._broken_off(error) from error
+        self._writer = None
 
 
 def _make_room(path: Path) -> None:

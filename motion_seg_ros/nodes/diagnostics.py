@@ -15,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 RECENT = 300  # samples: ten seconds at 30 Hz
+STALE_S = 2.0  # without anything new for longer, that is said
 
 
 class Monitor:
@@ -25,15 +26,32 @@ class Monitor:
         self._counts: dict[str, int] = defaultdict(int)
         self._latencies: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
         self._arrivals: deque[float] = deque(maxlen=RECENT)
+        self._stamp = -1
+        self._renewed = 0.0
+        self._sequences: dict[bytes, int] = {}
 
     def state(self, health: Any) -> None:
         """Take over the fields of a health dataclass."""
         self.facts |= {name.replace("_", " "): str(value) for name, value in asdict(health).items()}
 
-    def arrived(self) -> None:
-        """A frame came in."""
+    def arrived(self, stamp: int | None = None) -> None:
+        """A frame came in; one with the stamp of the frame before brings nothing new."""
+        now = time.monotonic()
         self._counts["frames received"] += 1
-        self._arrivals.append(time.monotonic())
+        self._arrivals.append(now)
+        if stamp is None or stamp != self._stamp:
+            self._renewed = now
+            self._stamp = stamp
+
+    def numbered(self, publisher: bytes, number: int) -> None:
+        """The number that a publisher gave to a message: what is missing before it was dropped on the way.
+
+        The middleware's queues are bounded and drop the oldest when we are behind.
+        """
+        last = self._sequences.get(publisher, number - 1)
+        self._sequences[publisher] = max(last, number)
+        if number > last + 1:
+            self.count("frames dropped", number - last - 1)
 
     def count(self, name: str, by: int = 1) -> None:
         self._counts[name] += by
@@ -52,9 +70,19 @@ class Monitor:
     def received(self) -> int:
         return self._counts["frames received"]
 
-    def age(self) -> float | None:
-        """Seconds since the last frame came in; None before the first."""
-        return time.monotonic() - self._arrivals[-1] if self._arrivals else None
+    @property
+    def dropped(self) -> int:
+        return self._counts["frames dropped"]
+
+    def silence(self, what: str) -> str:
+        """One sentence if nothing new comes, or ""."""
+        now = time.monotonic()
+        if not self._arrivals:
+            return f"no {what} yet"
+        if (age := now - self._arrivals[-1]) > STALE_S:
+            return f"no {what} for {age:.1f} s"
+        still = now - self._renewed
+        return f"{what} come with one and the same stamp for {still:.1f} s" if still > STALE_S else ""
 
     def values(self) -> list[KeyValue]:
         rows = dict(self.facts)

@@ -21,7 +21,7 @@ from motion_seg_ros.action import GroundMotion
 from motion_seg_ros.msg import SegmentEvent, SkeletonArray
 from motion_seg_ros.srv import WatchMotion
 
-from ..bags.conversion import from_message, grounded_span, time_to_ns, to_message
+from ..bags.conversion import from_message, grounded_span, stamp_of, time_to_ns, to_message
 from ..grounding.grounder import Grounder, Grounding, GroundingConfig, OutOfTime
 from ..grounding.language_model import PartitionSettings, open_ask
 from ..grounding.loading import load_grounder
@@ -37,7 +37,6 @@ from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 from .worker import LatestWins
 
-STALE_S = 2.0
 ACKNOWLEDGE = Duration(seconds=0.5)
 NOBODY = np.full((22, 3), np.nan)
 # Frames that wait for standing queries; older ones are dropped and counted.
@@ -128,9 +127,7 @@ class GroundingNode(ManagedNode):
         self._watcher = LatestWins(
             self._watch, WAITING, lambda: self.monitor.count("frames not watched"), "watcher"
         )
-        self._skeletons = self.create_subscription(
-            SkeletonArray, "skeletons", self._take, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
-        )
+        self._skeletons = self.listen(SkeletonArray, "skeletons", self._take, SKELETONS_QOS)
         self._boundaries = self.create_subscription(
             SegmentEvent, "segment_events", self._cut, EVENTS_QOS, qos_overriding_options=OVERRIDABLE
         )
@@ -172,15 +169,13 @@ class GroundingNode(ManagedNode):
             "goals waiting": str(self._waiting_goals),
             "standing queries": str(len(self._watches)),
         }
-        age = self.monitor.age()
-        if age is None or age > STALE_S:
-            return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
-        return OK, "active"
+        problem = self.monitor.silence("skeletons")
+        return (WARN, problem) if problem else (OK, "active")
 
     # -- motion ---------------------------------------------------------------------------------------
 
     def _take(self, message: SkeletonArray) -> None:
-        self.monitor.arrived()
+        self.monitor.arrived(stamp_of(message))
         try:
             with self.monitor.timed("convert"):
                 frame = from_message(message)

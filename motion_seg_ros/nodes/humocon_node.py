@@ -11,7 +11,7 @@ from rclpy.duration import Duration
 
 from motion_seg_ros.msg import ConceptTokens, SkeletonArray
 
-from ..bags.conversion import from_message, to_message
+from ..bags.conversion import from_message, stamp_of, to_message
 from ..humocon.runtime import ConceptEncoder, EncoderConfig
 from ..humocon.streaming import Tokenizer, TokenizerConfig
 from ..settings import check, setting
@@ -20,7 +20,6 @@ from .diagnostics import OK, WARN
 from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 
-STALE_S = 2.0
 ACKNOWLEDGE = Duration(seconds=0.5)
 # Of the tokenizer's counters: what each means for those who listen.
 NOTICES = {
@@ -85,9 +84,7 @@ class HumoconNode(ManagedNode):
 
     def activate(self) -> None:
         self._skeletons = [
-            self.create_subscription(
-                SkeletonArray, topic, self._take, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
-            )
+            self.listen(SkeletonArray, topic, self._take, SKELETONS_QOS)
             for topic in self._node_settings.topic_names
         ]
         self._timer = None
@@ -117,13 +114,11 @@ class HumoconNode(ManagedNode):
 
     def condition(self) -> tuple[bytes, str]:
         self.monitor.state(self._tokenizer.health)
-        age = self.monitor.age()
-        if age is None or age > STALE_S:
-            return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
-        return (WARN, self._notes) if self._notes else (OK, "active")
+        problem = self.monitor.silence("skeletons") or self._notes
+        return (WARN, problem) if problem else (OK, "active")
 
     def _take(self, message: SkeletonArray) -> None:
-        self.monitor.arrived()
+        self.monitor.arrived(stamp_of(message))
         try:
             with self.monitor.timed("convert"):
                 self._waiting.append(from_message(message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,12 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
+from rclpy.subscription import Subscription
 
 from ..bags.conversion import RclpyTypes
 from ..settings import check, parameter_names, setting
 from . import parameters
-from .diagnostics import ERROR, OK, Monitor, diagnostic_array
+from .diagnostics import ERROR, OK, WARN, Monitor, diagnostic_array
 
 TYPES = RclpyTypes()
 # What bad parameters, files and models lead to; rclpy and MediaPipe raise RuntimeError for theirs.
@@ -70,6 +71,7 @@ class ManagedNode(LifecycleNode):
         self.monitor = Monitor()
         self._state = "unconfigured"
         self._problem = ""
+        self._dropped = 0
         self.add_on_set_parameters_callback(self._check_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # Steady time: a node says how it is even when simulated time stands still.
@@ -120,6 +122,20 @@ class ManagedNode(LifecycleNode):
     def failed(self) -> bool:
         """Whether the node has finished by an error that its process should report."""
         return False
+
+    # -- subscriptions ----------------------------------------------------------------------------
+
+    def listen(self, kind: type, topic: str, take: Callable[[Any], None], qos: QoSProfile) -> Subscription:
+        """A subscription with overridable QoS whose dropped messages are counted."""
+
+        def count_and_take(message: Any, info: Mapping[str, Any]) -> None:
+            number = info.get("publication_sequence_number")
+            if number is not None:  # not every middleware numbers messages
+                publisher = info.get("publisher_gid") or {}
+                self.monitor.numbered(publisher.get("data", b""), number)
+            take(message)
+
+        return self.create_subscription(kind, topic, count_and_take, qos, qos_overriding_options=OVERRIDABLE)
 
     # -- parameters -------------------------------------------------------------------------------
 
@@ -235,6 +251,22 @@ class ManagedNode(LifecycleNode):
             level, message = self.condition()
         else:
             level, message = OK, self._state
+        dropped, self._dropped = self.monitor.dropped - self._dropped, self.monitor.dropped
+        if dropped and level == OK:
+            level, message = WARN, f"{dropped} frames came faster than they are worked on and were dropped"
+        if twins := self._twins():
+            level, message = max(level, WARN), f"{twins}; {message}"
         stamp = self.get_clock().now().to_msg()
         name = self.get_fully_qualified_name()
         self._diagnostics.publish(diagnostic_array(stamp, name, level, message, self.monitor))
+
+    def _twins(self) -> str:
+        """One sentence if other nodes have our name: their messages and ours cannot be told apart."""
+        ours = (self.get_name(), self.get_namespace())
+        count = self.get_node_names_and_namespaces().count(ours)
+        if count < 2:
+            return ""
+        return (
+            f"{count} nodes are called {self.get_fully_qualified_name()} (one that was killed counts for "
+            "some seconds more): give each a namespace of its own"
+        )

@@ -7,28 +7,27 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.msg import SkeletonArray
 
-from ..bags.conversion import from_message, to_message
+from ..bags.conversion import from_message, stamp_of, to_message
 from ..bags.items import Image
 from ..pose.drawing import draw
 from ..pose.model import ModelMissing
 from ..pose.pipeline import PoseConfig, PosePipeline
 from ..settings import check, setting
-from .diagnostics import OK, WARN
+from .diagnostics import OK, STALE_S, WARN
 from .managed import OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import skeleton_markers
 from .runtime import run
 from .worker import LatestWins
 
 RECENT_S = 5.0  # how long a refused image stays in the diagnostics
-STALE_S = 2.0  # without an image for longer, the camera is said to be silent
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,9 @@ class PoseNode(ManagedNode):
         super().__init__("pose_node", **kwargs)
         self._pipeline: PosePipeline | None = None
         self._worker: LatestWins | None = None
-        self._focal_px: float | None = None
+        self._calibrated: tuple[float, int] | None = None  # focal length and image width in pixels
+        self._last: np.ndarray | None = None
+        self._changed = time.monotonic()
         self._refused = ("", float("-inf"))
 
     def configure(self) -> None:
@@ -83,12 +84,11 @@ class PoseNode(ManagedNode):
             name="pose",
         )
         compressed = self._node_settings.image_transport == "compressed"
-        self._images = self.create_subscription(
+        self._images = self.listen(
             CompressedImage if compressed else ImageMessage,
             "image/compressed" if compressed else "image",
-            lambda message: self.accept(Time.from_msg(message.header.stamp).nanoseconds, message),
+            lambda message: self.accept(stamp_of(message) or 0, message),
             qos_profile_sensor_data,
-            qos_overriding_options=OVERRIDABLE,
         )
         self._camera_info = self.create_subscription(
             CameraInfo, "camera_info", self._calibrate, qos_profile_sensor_data
@@ -114,19 +114,22 @@ class PoseNode(ManagedNode):
         health = self._pipeline.health
         self.monitor.state(health)
         reason, at = self._refused
-        age = self.monitor.age()
         if time.monotonic() - at < RECENT_S:
             return WARN, reason
-        if age is None or age > STALE_S:
-            return WARN, "no image yet" if age is None else f"no image for {age:.1f} s"
-        return (WARN, health.degraded) if health.degraded else (OK, "active")
+        problem = self.monitor.silence("images") or self._frozen() or health.degraded
+        return (WARN, problem) if problem else (OK, "active")
+
+    def _frozen(self) -> str:
+        """One sentence if every image is the same, to the last bit: cameras have noise."""
+        seconds = time.monotonic() - self._changed
+        return f"the camera has shown one and the same image for {seconds:.1f} s" if seconds > STALE_S else ""
 
     def accept(self, stamp: int, image: Any, *, wait: bool = False) -> None:
         """Queue an image: a message, or from a source in the same process an :class:`Image`.
 
         With ``wait`` a full queue makes the caller wait instead of dropping an image.
         """
-        self.monitor.arrived()
+        self.monitor.arrived(stamp)
         worker = self._worker  # read once: another thread may be taking the node down
         if worker is None:
             self.monitor.count("images while not active")
@@ -136,15 +139,25 @@ class PoseNode(ManagedNode):
     def _calibrate(self, message: CameraInfo) -> None:
         # An uncalibrated camera says 0: then the assumed field of view is better.
         focal = float(message.k[0])
-        self._focal_px = focal if 0 < focal < math.inf else None
+        self._calibrated = (focal, message.width) if 0 < focal < math.inf else None
+
+    def _focal_px(self, width: int) -> float | None:
+        """The focal length in an image of that width, which need not be the one that was calibrated."""
+        if self._calibrated is None:
+            return None
+        focal, calibrated = self._calibrated
+        return focal * width / calibrated if calibrated else focal
 
     def _process(self, item: tuple[int, Any]) -> None:
         stamp, image = item
         try:
             with self.monitor.timed("decode"):
                 image = image if isinstance(image, Image) else from_message(image)
+            if not np.array_equal(image.rgb, self._last):
+                self._last, self._changed = image.rgb, time.monotonic()
             with self.monitor.timed("estimate"):
-                frame = self._pipeline.process(image.rgb, stamp, image.frame_id, self._focal_px)
+                focal = self._focal_px(image.rgb.shape[1])
+                frame = self._pipeline.process(image.rgb, stamp, image.frame_id, focal)
         except (ValueError, RuntimeError) as error:  # MediaPipe raises both
             self._refused = (f"an image was refused: {error}", time.monotonic())
             self.monitor.count("images refused")

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.serialization import deserialize_message
-from rclpy.time import Time
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import String
 
 from motion_seg_ros.msg import ConceptTokens, SkeletonArray
 from motion_seg_ros.msg import SegmentEvent as EventMessage
 
-from ..bags.conversion import from_message, to_compressed
+from ..bags.conversion import from_message, stamp_of, to_compressed
 from ..bags.images import ImageError, shrink
 from ..bags.items import Image
 from ..bags.typestore import typestore
@@ -29,6 +29,7 @@ from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, ManagedNode
 from .runtime import run
 
 EVENTS = "segment_events"
+FLUSH_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class RecordNode(ManagedNode):
     def __init__(self, on_event: Callable[[SegmentEvent], None] = lambda event: None, **kwargs: Any) -> None:
         super().__init__("record_node", **kwargs)
         self._on_event = on_event
-        self._bag: BagWriter | None = None
+        self._open: list[Any] = []
         self._listening: list[Any] = []
         self._last_image = 0
         self._trouble = ""
@@ -71,11 +72,16 @@ class RecordNode(ManagedNode):
             raise ValueError("the parameter 'out' is empty: name the folder to write to")
         folder = Path(self._record_settings.out)
         folder.mkdir(parents=True, exist_ok=True)
-        self._bag = BagWriter(folder / "bag", self._record_settings.storage)
         self._trouble = ""
+        self._bag = BagWriter(folder / "bag", self._record_settings.storage)
+        self._open.append(self._bag)
         self._events_file = (folder / "events.jsonl").open("w", encoding="utf-8")
+        self._open.append(self._events_file)
 
     def activate(self) -> None:
+        # Who is killed, by a power cut say, has lost no more than a second.
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._flushing = self.create_timer(FLUSH_S, lambda: self._written(self._bag.flush), clock=clock)
         self._listen(SkeletonArray, "skeletons", SKELETONS_QOS)
         self._listen(String, "label", EVENTS_QOS)
         self._listen(ConceptTokens, "concept_tokens", EVENTS_QOS)
@@ -91,18 +97,17 @@ class RecordNode(ManagedNode):
             self._listening.append(images)
 
     def deactivate(self) -> None:
+        self.destroy_timer(self._flushing)
         while self._listening:
             self.destroy_subscription(self._listening.pop())
 
     def cleanup(self) -> None:
-        if self._bag is None:
-            return
-        try:
-            self._events_file.close()
-            self._bag.close()
-        except (BagError, OSError) as error:
-            self.get_logger().error(f"the recording is not complete: {error}")
-        self._bag = None  # not before: until it is closed there is something to lose
+        while self._open:
+            try:
+                self._open[-1].close()
+            except (BagError, OSError) as error:
+                self._break_off(error)
+            self._open.pop()  # not before: until it is closed there is something to lose
 
     @property
     def drained(self) -> bool:
@@ -111,7 +116,7 @@ class RecordNode(ManagedNode):
 
     @property
     def nothing_to_lose(self) -> bool:
-        return self._bag is None
+        return not self._open
 
     def condition(self) -> tuple[bytes, str]:
         return (ERROR, self._trouble) if self._trouble else (OK, f"recording to {self._record_settings.out}")
@@ -126,8 +131,8 @@ class RecordNode(ManagedNode):
         def keep(data: bytes) -> None:
             self.monitor.arrived()
             now = self.get_clock().now().nanoseconds
-            if self._kept(topic, lambda: self._bag.write_raw(resolved, type_name, data, now)):
-                then(data)
+            self._keep(topic, lambda: self._bag.write_raw(resolved, type_name, data, now))
+            then(data)
 
         self._listening.append(
             self.create_subscription(kind, topic, keep, qos, raw=True, qos_overriding_options=OVERRIDABLE)
@@ -135,13 +140,17 @@ class RecordNode(ManagedNode):
 
     def _keep_event(self, data: bytes) -> None:
         event = from_message(deserialize_message(data, EventMessage))
-        self._events_file.write(event.to_json() + "\n")
-        self._events_file.flush()
+
+        def write() -> None:
+            self._events_file.write(event.to_json() + "\n")
+            self._events_file.flush()
+
+        self._written(write)
         self._on_event(event)
 
     def _keep_image(self, message: ImageMessage) -> None:
         self.monitor.arrived()
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        stamp = stamp_of(message) or 0
         if 0 <= stamp - self._last_image < 1e9 / self._record_settings.image_rate:
             return
         self._last_image = stamp
@@ -151,24 +160,35 @@ class RecordNode(ManagedNode):
             self.get_logger().error(f"an image was not recorded: {error}", throttle_duration_sec=5.0)
             return
         # Skeletons' pixels are those of the image as it came, not of the smaller one that is kept.
-        self._bag.note(IMAGE_SIZE, f"{message.width} {message.height}")
+        size = f"{message.width} {message.height}"
         small = Image(shrink(image.rgb, self._record_settings.image_width), image.frame_id)
         compressed = to_compressed(small, typestore().types, stamp)
         topic = self.resolve_topic_name("image/compressed")
         now = self.get_clock().now().nanoseconds
-        self._kept("image", lambda: self._bag.write(topic, compressed, now))
 
-    def _kept(self, topic: str, write: Callable[[], None]) -> bool:
-        """Whether something could be written; a full disk is said and the node goes on."""
+        def write() -> None:
+            self._bag.note(IMAGE_SIZE, size)
+            self._bag.write(topic, compressed, now)
+
+        self._keep("image", write)
+
+    def _keep(self, topic: str, write: Callable[[], None]) -> None:
+        self.monitor.count(f"{topic} recorded" if self._written(write) else "messages not recorded")
+
+    def _written(self, write: Callable[[], None]) -> bool:
+        """Whether something could be written. A full disk ends the recording, and is said once."""
+        if self._trouble:
+            return False
         try:
             write()
         except (BagError, OSError) as error:
-            self._trouble = str(error)
-            self.monitor.count("messages not recorded")
-            self.get_logger().error(f"not recorded: {error}", throttle_duration_sec=5.0)
-            return False
-        self.monitor.count(f"{topic} recorded")
-        return True
+            self._break_off(error)
+        return not self._trouble
+
+    def _break_off(self, error: Exception) -> None:
+        if not self._trouble:
+            self._trouble = f"the recording is broken off: {error}"
+            self.get_logger().error(self._trouble)
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from visualization_msgs.msg import MarkerArray
 from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
 from motion_seg_ros.srv import GetSegments
 
-from ..bags.conversion import from_message, segment_array, to_message, transcript_line
+from ..bags.conversion import from_message, segment_array, stamp_of, to_message, transcript_line
 from ..bags.items import Label
 from ..humocon.features import concept_features
 from ..humocon.runtime import EncoderConfig
@@ -27,14 +27,15 @@ from ..skeleton.types import SkeletonFrame
 from ..tvsh.events import SegmentEvent as Event
 from ..tvsh.transcriber import Transcriber, TranscriberConfig
 from ..tvsh.transcript import describe, sentence
-from .diagnostics import OK, WARN
+from .diagnostics import OK, STALE_S, WARN
 from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import caption_markers, transcript_marker
 from .runtime import run
 
 SEGMENTS_QOS = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-STALE_S = 2.0
 ACKNOWLEDGE = Duration(seconds=0.5)
+LIVE_NS = 1_000_000_000  # frames that come this soon after their stamp are seen as it happens
+LOOK_S = 0.5  # how often it is looked whether they still come
 # What captions show: lines of the transcript, and the newest tokens of each person.
 LINES, TOKENS = 6, 4
 
@@ -52,9 +53,9 @@ class TvshNode(ManagedNode):
 
     def configure(self) -> None:
         config = self.settings(TranscriberConfig)
-        self._oracle, self._note = open_oracle(
-            self.settings(OracleSettings), config.deadline, encoder_backend
-        )
+        oracle = self.settings(OracleSettings)
+        self._exact = oracle.exact
+        self._oracle, self._note = open_oracle(oracle, config.deadline, encoder_backend)
         if self._note:
             self.get_logger().warning(self._note)
         observe = concept_features(self.settings(EncoderConfig)) if config.features == "concepts" else None
@@ -79,9 +80,9 @@ class TvshNode(ManagedNode):
         self._query = self.create_service(GetSegments, "get_segments", self._answer)
 
     def activate(self) -> None:
-        self._skeletons = self.create_subscription(
-            SkeletonArray, "skeletons", self._transcribe, SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
-        )
+        self._skeletons = self.listen(SkeletonArray, "skeletons", self._transcribe, SKELETONS_QOS)
+        self._last_live: int | None = None
+        self._looking = self.create_timer(LOOK_S, self._end_what_is_over)
         self._concepts = None
         if self._transcriber.config.concept_tokens:
             self._concepts = self.create_subscription(
@@ -93,6 +94,7 @@ class TvshNode(ManagedNode):
             )
 
     def deactivate(self) -> None:
+        self.destroy_timer(self._looking)
         self.destroy_subscription(self._skeletons)
         if self._concepts is not None:
             self.destroy_subscription(self._concepts)
@@ -122,14 +124,17 @@ class TvshNode(ManagedNode):
         self.monitor.state(self._transcriber.health)
         facts = self._oracle.facts() if self._oracle else {}
         self.monitor.facts |= {f"oracle {name}": fact for name, fact in facts.items()}
-        age = self.monitor.age()
-        if age is None or age > STALE_S:
-            return WARN, "no skeletons yet" if age is None else f"no skeletons for {age:.1f} s"
-        problem = self._note or (self._oracle.complaint if self._oracle else "")
+        problem = (
+            self.monitor.silence("skeletons")
+            or self._note
+            or (self._oracle.complaint if self._oracle else "")
+        )
         return (WARN, problem) if problem else (OK, "active")
 
     def _transcribe(self, message: SkeletonArray) -> None:
-        self.monitor.arrived()
+        stamp = stamp_of(message)
+        self.monitor.arrived(stamp)
+        self._look_at(stamp)
         try:
             with self.monitor.timed("convert"):
                 frame = from_message(message)
@@ -139,13 +144,28 @@ class TvshNode(ManagedNode):
             self.monitor.count("frames refused")
             self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
             return
-        self._publish(events)
+        with self.monitor.timed("publish"):
+            self._publish(events)
         for exchange in self._oracle.exchanges() if self._oracle else ():
             self._tvs.publish(to_message(Label(json.dumps(exchange)), TYPES))
         if self._captions.get_subscription_count():
             captions = caption_markers(message.header, frame, self._doing(frame))
             captions.markers.append(transcript_marker(message.header, self._lines))
             self._captions.publish(captions)
+
+    def _look_at(self, stamp: int | None) -> None:
+        """Note the last frame, if it shows what is happening now by our clock."""
+        now = self.get_clock().now().nanoseconds
+        self._last_live = stamp if stamp is not None and abs(now - stamp) < LIVE_NS else None
+
+    def _end_what_is_over(self) -> None:
+        """The core reads no clock: when no frame comes, nothing else tells it that people are gone."""
+        timeout = round((self._transcriber.config.track_timeout + STALE_S) * 1e9)
+        if self._exact or self._last_live is None:
+            return
+        if self.get_clock().now().nanoseconds - self._last_live > timeout:
+            self._last_live = None
+            self._publish(self._transcriber.close())
 
     def _note_tokens(self, message: ConceptTokens) -> None:
         try:
