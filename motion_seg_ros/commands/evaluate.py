@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED, OK
+from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED, JOINT_SET, OK
 
 if TYPE_CHECKING:
     from motion_seg_ros.commands.terminal import Commands
+    from motion_seg_ros.evaluation.playback import Player
 
 
 def add(commands: Commands) -> None:
@@ -20,8 +21,9 @@ def add(commands: Commands) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="score the transcripts of recordings against their labels",
-        description="Play recordings through the core and score what is said. Writes DIR/summary.json, "
-        "DIR/report.html and a folder for each bag. What is there already is not done again.",
+        description="Play recordings through the core or the nodes and score what is said. Writes "
+        "DIR/summary.json, DIR/report.html and a folder for each bag. What is there already is not done "
+        "again.",
     )
     evaluate.add_argument(
         "bags", nargs="+", type=Path, metavar="BAG", help="whatever replay takes, but a camera"
@@ -35,6 +37,20 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("--from-images", action="store_true", help="estimate the poses of bags anew")
     evaluate.add_argument(
         "--topic", action="append", default=[], help="topic of the bags to read (found by type; repeatable)"
+    )
+    evaluate.add_argument("--joint-set", default="", help=JOINT_SET)
+    evaluate.add_argument(
+        "--labels",
+        default="",
+        metavar="TOPIC_OR_FILE",
+        help="what people really do: a topic of String or SegmentEvent, or a .csv, .json or .eaf "
+        "(FILE.eaf#TIER); default: the file beside each bag, else its topic with label or truth in the name",
+    )
+    evaluate.add_argument(
+        "--through",
+        choices=("core", "ros"),
+        default="core",
+        help="the core alone, or the live nodes over DDS with a simulated clock (default %(default)s)",
     )
     evaluate.add_argument(
         "--unknown",
@@ -60,7 +76,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     from tqdm import tqdm
 
-    from motion_seg_ros.bags.sources import open_source
+    from motion_seg_ros.bags.truth import open_labelled
     from motion_seg_ros.core import node_parameters
     from motion_seg_ros.evaluation.bag_run import UNKNOWN, Setup
     from motion_seg_ros.evaluation.evaluate import REPORT, evaluate, tasks_of
@@ -69,17 +85,29 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     if options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {options.jobs}")
+    labels = Path(options.labels.partition("#")[0]) if options.labels else None
+    if labels is not None and labels.is_file() and len(options.bags) > 1:
+        raise ValueError(f"--labels {options.labels} is about one recording, not {len(options.bags)}")
     parameters = node_parameters(options.config)
     setup = Setup(
-        open=partial(open_source, from_images=options.from_images, topics=options.topic),
-        player=CorePlayer(parameters, options.model),
+        open=partial(
+            open_labelled,
+            labels=options.labels,
+            from_images=options.from_images,
+            topics=options.topic,
+            joint_set=options.joint_set,
+        ),
+        player=_ros_player(options) if options.through == "ros" else CorePlayer(parameters, options.model),
         settings={
-            "through": "core",
+            "through": options.through,
             "parameters": parameters,
             "model": options.model,
             "from_images": options.from_images,
             "topics": options.topic,
+            "joint_set": options.joint_set,
+            "labels": options.labels,
         },
+        also=(labels,) if labels is not None and labels.is_file() else (),
         unknown=frozenset(label.lower() for label in options.unknown or UNKNOWN),
     )
     tasks = tasks_of(options.bags, options.out)
@@ -102,6 +130,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     if run.interrupted:
         return INTERRUPTED
     return FAILED if run.failed else OK
+
+
+def _ros_player(options: argparse.Namespace) -> Player:
+    try:
+        from motion_seg_ros.nodes.playback import RosPlayer
+    except ImportError as error:
+        raise ValueError(
+            f"--through ros needs ROS 2 and the package built in a workspace that is sourced: {error}"
+        ) from error
+    return RosPlayer(options.config, options.model)
 
 
 def _compare(options: argparse.Namespace) -> int:

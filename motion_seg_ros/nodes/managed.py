@@ -104,6 +104,11 @@ class ManagedNode(LifecycleNode):
         return OK, "active"
 
     @property
+    def problem(self) -> str:
+        """Why the node does not work, a sentence; "" while nothing keeps it from working."""
+        return self._problem
+
+    @property
     def drained(self) -> bool:
         """Whether everything that arrived has been worked on."""
         return True
