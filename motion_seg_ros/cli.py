@@ -6,6 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from motion_seg_ros.commands import (
     bag,
@@ -20,6 +22,9 @@ from motion_seg_ros.commands import (
     tokens,
 )
 from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED
+
+if TYPE_CHECKING:
+    from motion_seg_ros.evaluation.playback import Player
 
 # In the order of --help.
 _GROUPS = (replay, evaluate, tokens, concepts, grounding, bag, benchmark, concept_training, oracle, text)
@@ -56,10 +61,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="motion-seg", description="Live transcripts of human motion: what can be done without ROS."
     )
+    # The commands know nothing of ROS; who asks for the live nodes gets them from here.
+    parser.set_defaults(open_ros_player=_open_ros_player)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in _GROUPS:
         group.add(commands)
     return parser
+
+
+def _open_ros_player(config: Path | None, model: str | None) -> Player:
+    """What plays a recording to the live nodes; ValueError without ROS."""
+    try:
+        from motion_seg_ros.nodes.playback import RosPlayer
+    except ImportError as error:
+        raise ValueError(
+            f"--through ros needs ROS 2 and the package built in a workspace that is sourced: {error}"
+        ) from error
+    player: Player = RosPlayer(config, model)
+    return player
 
 
 if __name__ == "__main__":

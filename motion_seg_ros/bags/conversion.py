@@ -37,7 +37,7 @@ TEXT = "std_msgs/msg/String"
 
 _SECOND = 1_000_000_000
 # More people are no frame, longer names are no tracks, and farther joints (m) are broken numbers.
-_MOST_PEOPLE, _LONGEST_ID, _FARTHEST = 256, 200, 1e6
+MOST_PEOPLE, _LONGEST_ID, _FARTHEST = 256, 200, 1e6
 _INFO = 20  # of rcl_interfaces/Log, whose constants are bytes in some releases and numbers in others
 
 _KEYPOINTS = 18  # of a Skeleton2D
@@ -197,7 +197,7 @@ def marker_points(msg: Any) -> list[MarkerPoints] | None:
     shown: dict[tuple[str, int], MarkerPoints] = {}
     speaks = not msg.markers
     for marker in msg.markers:
-        key = str(marker.ns), int(marker.id)
+        key = _name(marker.ns), int(marker.id)
         if marker.action == _DELETE_ALL:
             shown.clear()
         elif marker.action == _DELETE:
@@ -254,8 +254,8 @@ def frame_id_of(msg: Any) -> str:
 
 
 def _skeletons_from_message(msg: Any) -> SkeletonFrame:
-    if len(msg.skeletons) > _MOST_PEOPLE:
-        raise MessageError(f"{len(msg.skeletons)} people in a frame are more than {_MOST_PEOPLE}")
+    if len(msg.skeletons) > MOST_PEOPLE:
+        raise MessageError(f"{len(msg.skeletons)} people in a frame are more than {MOST_PEOPLE}")
     return SkeletonFrame(
         time_to_ns(msg.header.stamp),
         frame_id_of(msg),
@@ -280,12 +280,12 @@ def _skeleton_from_message(msg: Any) -> Skeleton:
             f"{confidence.size} confidences and {image_xy.size} image coordinates for {count} joints"
         )
     confidence = np.clip(np.where(np.isnan(confidence), np.float32(0), confidence), 0, 1)
-    return Skeleton(_track_id(msg), str(msg.joint_set), joints, confidence, image_xy.reshape(-1, 2))
+    return Skeleton(_name(msg.track_id), str(msg.joint_set), joints, confidence, image_xy.reshape(-1, 2))
 
 
-def _track_id(msg: Any) -> str:
+def _name(track_id: Any) -> str:
     """The name of a track; MessageError for one that cannot be shown or told apart."""
-    name = str(msg.track_id)
+    name = str(track_id)
     if len(name) > _LONGEST_ID or not name.isprintable():
         raise MessageError(
             f"the track id {name[:60]!r} is not printable or has more than {_LONGEST_ID} characters"
@@ -319,7 +319,7 @@ def _event_from_message(msg: Any) -> SegmentEvent:
     return SegmentEvent(
         stamp=time_to_ns(msg.header.stamp),
         frame_id=frame_id_of(msg),
-        track_id=_track_id(msg),
+        track_id=_name(msg.track_id),
         segment_id=int(msg.segment_id),
         revision=int(msg.revision),
         type=EventType(int(msg.type)),
@@ -344,7 +344,7 @@ def _concepts_from_message(msg: Any) -> ConceptTokens:
     return ConceptTokens(
         stamp=time_to_ns(msg.header.stamp),
         frame_id=frame_id_of(msg),
-        track_id=_track_id(msg),
+        track_id=_name(msg.track_id),
         codebook=str(msg.codebook),
         start=start,
         end=end,

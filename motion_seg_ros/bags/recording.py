@@ -217,11 +217,13 @@ def _stamped(bag: Bag, topics: Collection[str]) -> Iterator[tuple[int, tuple[str
 def _joined(
     frame: SkeletonFrame | None, stamp: int, frame_id: str, people: Sequence[Skeleton]
 ) -> SkeletonFrame:
-    """A frame with some more people; of two with the same track, the later one."""
-    if frame is None:
-        return SkeletonFrame(stamp, frame_id, tuple(people))
-    everybody = {skeleton.track_id: skeleton for skeleton in (*frame.skeletons, *people)}
-    return SkeletonFrame(stamp, frame.frame_id or frame_id, tuple(everybody.values()))
+    """A frame with some more people; of two with the same track, the later one. MessageError for a crowd."""
+    before = frame.skeletons if frame is not None else ()
+    everybody = {skeleton.track_id: skeleton for skeleton in (*before, *people)}
+    if len(everybody) > conversion.MOST_PEOPLE:
+        raise MessageError(f"{len(everybody)} people in a frame are more than {conversion.MOST_PEOPLE}")
+    frame_id = (frame.frame_id if frame is not None else "") or frame_id
+    return SkeletonFrame(stamp, frame_id, tuple(everybody.values()))
 
 
 def in_stamp_order(

@@ -13,7 +13,6 @@ from motion_seg_ros.commands.terminal import FAILED, INTERRUPTED, JOINT_SET, OK
 
 if TYPE_CHECKING:
     from motion_seg_ros.commands.terminal import Commands
-    from motion_seg_ros.evaluation.playback import Player
 
 
 def add(commands: Commands) -> None:
@@ -97,7 +96,11 @@ def _evaluate(options: argparse.Namespace) -> int:
             topics=options.topic,
             joint_set=options.joint_set,
         ),
-        player=_ros_player(options) if options.through == "ros" else CorePlayer(parameters, options.model),
+        player=(
+            options.open_ros_player(options.config, options.model)
+            if options.through == "ros"
+            else CorePlayer(parameters, options.model)
+        ),
         settings={
             "through": options.through,
             "parameters": parameters,
@@ -130,16 +133,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     if run.interrupted:
         return INTERRUPTED
     return FAILED if run.failed else OK
-
-
-def _ros_player(options: argparse.Namespace) -> Player:
-    try:
-        from motion_seg_ros.nodes.playback import RosPlayer
-    except ImportError as error:
-        raise ValueError(
-            f"--through ros needs ROS 2 and the package built in a workspace that is sourced: {error}"
-        ) from error
-    return RosPlayer(options.config, options.model)
 
 
 def _compare(options: argparse.Namespace) -> int:
