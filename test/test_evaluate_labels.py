@@ -59,8 +59,8 @@ def test_labels_of_a_file(tmp_path: Path, quick: Path, bag: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--labels", "by_ann.csv", "walk"], "by_ann.csv is about one recording, not 2"),
-        (["--through", "ros"], "--through ros needs ROS 2 and the package built"),
+        (["walk", "run", "--labels", "by_ann.csv"], "by_ann.csv is about one recording, not 2"),
+        (["walk", "--through", "ros"], "--through ros needs ROS 2 and the package built"),
     ],
 )
 def test_refusals_are_one_sentence(
@@ -74,7 +74,7 @@ def test_refusals_are_one_sentence(
     Path("by_ann.csv").write_text(TABLE)
     monkeypatch.delitem(sys.modules, "motion_seg_ros.nodes.playback", raising=False)
     monkeypatch.setitem(sys.modules, "rclpy", None)
-    assert main(["evaluate", "walk", *arguments, "--out", "o"]) == 2
+    assert main(["evaluate", *arguments, "--out", "o"]) == 2
     error = capsys.readouterr().err.strip()
     assert says in error
     assert len(error.splitlines()) == 1
