@@ -108,7 +108,8 @@ def test_the_nodes_say_what_the_core_says(bag: Path) -> None:
         assert any(event.concept_tokens for event in live.final)
         stages.append(TOKENS)
     for stage in stages:
-        assert len(live.account.milliseconds[stage]) == len(PEOPLE)
+        # humocon_node looks once more, for what is left, when it ends.
+        assert len(live.account.milliseconds[stage]) - len(PEOPLE) in (0, 1)
 
 
 def test_parameters_pauses_and_a_beginning_at_zero(tmp_path: Path) -> None:
