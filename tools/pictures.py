@@ -35,6 +35,7 @@ from motion_seg_ros.tvsh.events import EventType, SegmentEvent  # noqa: E402
 
 SENTENCE = "somebody walks, then turns"
 LARGEST = 300_000  # bytes of the README's picture
+WIDEST, APART = 240, 90.0  # pixels: of a bubble, and between people who can be told apart
 
 
 class NoBrowser(Exception):
@@ -127,8 +128,8 @@ class Moment:
         """How much there is to see: people who are described, differently, and stand apart."""
         told = [doing.label for person in self.frame.skeletons if (doing := self.doing(person.track_id))]
         places = sorted(np.median(person.image_xy[:, 0]) for person in self.frame.skeletons)
-        apart = min(np.diff(places), default=0.0)
-        return sum(map(bool, told)), len(set(told)), float(apart)
+        apart = float(min(np.diff(places), default=0.0))
+        return sum(map(bool, told)), len(set(told)), min(apart, APART)
 
 
 def moments(bag: Path) -> Iterator[Moment]:
@@ -216,7 +217,7 @@ def _page(moment: Moment) -> str:
         if doing is None or not len(seen):
             continue
         # Beside the person, away from the middle of everybody.
-        left = np.median(seen[:, 0]) < middle
+        left = np.median(seen[:, 0]) < middle and seen[:, 0].min() * zoom > WIDEST + 20
         place = 720 - seen[:, 0].min() * zoom + 14 if left else seen[:, 0].max() * zoom + 14
         top = max(8.0, float(seen[:, 1].min()) * zoom - 10)
         bubbles.append(
