@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,13 @@ def _parser() -> argparse.ArgumentParser:
 def _open_ros_player(config: Path | None, model: str | None) -> Player:
     """What plays a recording to the live nodes; ValueError without ROS."""
     try:
-        from motion_seg_ros.nodes.playback import RosPlayer
+        # By its name: what has ROS in it has no types that could be checked without.
+        module = import_module("motion_seg_ros.nodes.playback")
     except ImportError as error:
         raise ValueError(
             f"--through ros needs ROS 2 and the package built in a workspace that is sourced: {error}"
         ) from error
-    player: Player = RosPlayer(config, model)
+    player: Player = module.RosPlayer(config, model)
     return player
 
 
