@@ -158,6 +158,7 @@ def test_a_camera_that_doubles_its_rate_changes_no_boundary(tmp_path):
         with Hosted(tmp_path, TvshNode, **LOSSLESS, **{"oracle.backend": "none"}) as hosted:
             events = hosted.graph.collect(SegmentEvent, "segment_events")
             publisher = hosted.graph.publisher(SkeletonArray, "skeletons")
+            hosted.graph.spin(0.5)  # we see the node; give it time to see us
             first = list(frames(day[:1]))
             rest = list(frames(day[1:], rate=second_rate, start=first[-1].stamp + SECOND // 30))
             for item in first + rest:
