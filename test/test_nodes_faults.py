@@ -250,7 +250,7 @@ def test_clocks_that_jump_lose_no_final_event(tmp_path):
 
 def start(graph: Graph, name: str, folder: Path) -> None:
     graph.start(name, **({"out": folder} if name == "record_node" else {}))
-    graph.until(lambda: graph.fact(name, "frames received"))
+    graph.until(lambda: graph.fact(name, "frames received"), within=90.0)
 
 
 def test_each_node_may_be_killed_and_started_again_while_the_others_go_on(tmp_path):
