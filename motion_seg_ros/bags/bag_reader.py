@@ -65,10 +65,8 @@ class Bag:
                     )
                     for name, info in sorted(reader.topics.items())
                 ]
-                self.start_time, self.end_time = (
-                    reader.start_time,
-                    max(reader.start_time, reader.end_time - 1),
-                )
+                self.start_time = int(reader.start_time)
+                self.end_time = max(self.start_time, int(reader.end_time) - 1)
         except Exception as error:  # a foreign parser on foreign bytes: it may raise anything
             self._salvage(error)
 
@@ -91,6 +89,8 @@ class Bag:
         with self._reader() as reader:
             chosen = [connection for connection in reader.connections if connection.topic in topics]
             for connection, time, raw in reader.messages(chosen) if chosen else ():
+                if not isinstance(time, int):  # SQLite keeps anything in any column
+                    raise ValueError(f"a message of {connection.topic} has a time that is no number")
                 yield connection.topic, time, reader.deserialize(raw, connection.msgtype)
 
     def _damaged_messages(self, topics: Collection[str]) -> Iterator[tuple[str, int, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def _even(
     columns = joints.reshape(len(joints), -1).T
     rows = np.stack([np.interp(steps, times, column) for column in columns], axis=1)
     spans = []
-    for (stamp, text), (end, _) in zip(labels, [*labels[1:], (2**63 - 1, "")], strict=True):
+    for (stamp, text), (end, _) in pairwise([*labels, (2**63 - 1, "")]):
         first, last = np.searchsorted(steps, np.array([stamp, end], np.float64) - float(stamps[0]))
         if text and last > first:
             spans.append((int(first), int(last), text))

@@ -74,12 +74,13 @@ class DamagedDb3(Damaged):
             # Without it SQLite refuses a file that is shorter than its header says.
             connection.execute("PRAGMA writable_schema=ON")
             channels = {
-                row[0]: _Channel(row[1], row[2])
+                row[0]: _Channel(str(row[1]), str(row[2]))
                 for row in connection.execute("SELECT id, name, type FROM topics")
             }
             rows = connection.execute("SELECT topic_id, timestamp, data FROM messages NOT INDEXED")
             while row := _next_row(rows):
-                if row[0] in channels:
+                # SQLite keeps anything in any column.
+                if row[0] in channels and isinstance(row[1], int) and isinstance(row[2], bytes):
                     yield channels[row[0]], row[1], row[2]
         finally:
             connection.close()
