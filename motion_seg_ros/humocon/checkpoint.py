@@ -70,12 +70,13 @@ def _checkpoint(content: dict[str, Any]) -> Checkpoint:
     windows, _, size = gallery.inputs.shape
     if not windows == len(gallery.names) == len(gallery.starts) or size != INPUTS:
         raise ValueError("its gallery contradicts itself")
-    names = ("epoch", "model", "resume")
     checkpoint = Checkpoint(
-        from_mapping(TrainingConfig, content["config"]),
-        *(content[name] for name in names),
-        gallery,
-        content["history"],
+        config=from_mapping(TrainingConfig, content["config"]),
+        epoch=content["epoch"],
+        model=content["model"],
+        resume=content["resume"],
+        gallery=gallery,
+        history=content["history"],
     )
     checkpoint.build()
     return checkpoint
