@@ -159,14 +159,14 @@ def test_stages_come_in_order_with_rising_progress(grounder):
     assert sum(stage == "mask" for stage, _ in told) == GroundingConfig().steps
 
 
-def test_a_deadline_in_the_masks_leaves_the_alignment(grounder):
+def test_a_deadline_in_the_masks_leaves_what_they_start_from(grounder):
     def proceed(stage, progress):
         if stage == "mask" and progress > 0.3:
             raise OutOfTime
 
     answer = grounder.ground("walks then sits", *motion(DAY), proceed=proceed)
     assert [item.action for item in answer.spans] == ["walks", "sits"]
-    assert set(np.unique(answer.masks)) == {0.0, 1.0}
+    np.testing.assert_allclose(answer.masks.sum(axis=0), 1.0)
     assert any("deadline" in note for note in answer.notes)
 
 
@@ -234,11 +234,11 @@ def test_the_even_cosine_parts_right_from_wrong():
 
 def test_a_fitted_score_is_a_probability():
     random = np.random.default_rng(0)
-    evidence = random.standard_normal((4000, 4)) * [0.1, 1, 10, 1] + [0.5, 0, 3, 1]
-    logit = (evidence - [0.5, 0, 3, 1]) @ [12.0, 0.7, -0.1, 0.0] - 0.5
+    evidence = random.standard_normal((4000, 5)) * [0.1, 1, 10, 1, 1] + [0.5, 0, 3, 1, 0]
+    logit = (evidence - [0.5, 0, 3, 1, 0]) @ [12.0, 0.7, -0.1, 0.0, 0.4] - 0.5
     present = random.uniform(size=4000) < 1 / (1 + np.exp(-logit))
     bias, weights = fit_score(list(evidence), list(present))
-    model = Calibration("x", 0.3, bias, weights)
+    model = Calibration("x", 0.3, 1.0, bias, weights)
     scores = np.array([model.score(row) for row in evidence])
     for low in np.arange(0, 1, 0.2):
         inside = (scores >= low) & (scores < low + 0.2)
@@ -248,10 +248,10 @@ def test_a_fitted_score_is_a_probability():
 
 
 def test_a_perfect_parting_has_finite_weights():
-    bias, weights = fit_score([np.array([x, 0, 0, 0.0]) for x in (0, 1, 2, 3)], [False, False, True, True])
+    bias, weights = fit_score([np.array([x, 0, 0, 0, 0.0]) for x in (0, 1, 2, 3)], [False, False, True, True])
     assert np.isfinite([bias, *weights]).all()
-    model = Calibration("x", 0.3, bias, weights)
-    assert model.score(np.array([0, 0, 0, 0.0])) < 0.5 < model.score(np.array([3, 0, 0, 0.0]))
+    model = Calibration("x", 0.3, 1.0, bias, weights)
+    assert model.score(np.array([0, 0, 0, 0, 0.0])) < 0.5 < model.score(np.array([3, 0, 0, 0, 0.0]))
 
 
 def test_a_calibration_travels_through_its_file(tmp_path):

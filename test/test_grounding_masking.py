@@ -1,4 +1,4 @@
-"""Soft masks: gradients, what they find, and the alignment that they start from."""
+"""Soft masks: gradients and what they find; and the alignment that they are compared with."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def problem(rng, length, count, dimension=7, repeated=False):
         rng.standard_normal((length, dimension)),
         rng.standard_normal(length),
         texts,
-        rng.uniform(-1, 1, (length, count)),
+        rng.uniform(-1, 1, (count + 1, length)),
         rng.uniform(0, 1, length - 1),
         0.2,
     )
@@ -78,7 +78,7 @@ def naive_loss(theta, given_problem, config):
     late = [max(0, first - second + config.gap) for first, second in itertools.pairwise(centres)]
     total += config.order * np.mean(late)
     for s in steps:
-        worth = [*given_problem.similarity[s], given_problem.background]
+        worth = given_problem.worth[:, s]
         total -= config.frames / length * sum(masks[i, s] * worth[i] for i in range(rows))
     return total
 
@@ -100,8 +100,8 @@ def planted(rng, plan, noise=0.3, dimension=32):
     other = unit(rng.standard_normal((1, dimension)))[0]
     clean = np.array([texts[action] if action >= 0 else other for action in truth])
     values = clean + noise * rng.standard_normal(clean.shape)
-    similarity = unit(values) @ texts.T
-    return Problem(values, np.zeros(len(truth)), texts, similarity, np.ones(len(truth) - 1), 0.3), truth
+    worth = np.vstack((texts @ unit(values).T, np.full(len(truth), 0.3)))
+    return Problem(values, np.zeros(len(truth)), texts, worth, np.ones(len(truth) - 1), 0.3), truth
 
 
 def test_masks_find_what_was_planted_from_a_blank_start():

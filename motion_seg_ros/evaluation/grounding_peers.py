@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.alignment import align
 from motion_seg_ros.grounding.calibration import step_seconds
-from motion_seg_ros.grounding.grounder import run_of, span_of
+from motion_seg_ros.grounding.grounder import span_of
 from motion_seg_ros.grounding.motion_text import MotionFeatures, pool, unit
 
 Array = NDArray[np.float64]
@@ -28,7 +28,7 @@ def dp(features: MotionFeatures, texts: Array, background: float) -> Answers:
 
 
 def dp_background(features: MotionFeatures, texts: Array, background: float) -> Answers:
-    """The monotone alignment with a background: what the masks start from."""
+    """The monotone alignment with a background."""
     return _of_path(align(_cosines(features, texts), background), features, texts)
 
 
@@ -88,10 +88,11 @@ def _of_path(path: NDArray[np.int64], features: MotionFeatures, texts: Array) ->
     cosines = _cosines(features, texts)
     answers: Answers = []
     for row in range(len(texts)):
-        run = run_of(path == row)
-        if run is None:
+        places = np.flatnonzero(path == row)
+        if not len(places):
             answers.append(None)
         else:
+            run = int(places[0]), int(places[-1]) + 1
             answers.append((*span_of(features.times, *run), float(cosines[run[0] : run[1], row].mean())))
     return answers
 

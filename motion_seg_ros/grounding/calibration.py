@@ -2,10 +2,12 @@
 
 The numbers belong to one encoder and lie beside its weights as JSON:
 
-    {"format": "motion_seg_ros.grounding/1", "encoder": NAME of the MotionText, "background": cosine,
-     "threshold": 0..1, "bias": number, "weights": {"cosine": .., "step": .., "contrast": .., "seconds": ..}}
+    {"format": "motion_seg_ros.grounding/2", "encoder": NAME of the MotionText, "background": cosine,
+     "slope": number, "threshold": 0..1, "bias": number,
+     "weights": {"cosine": .., "step": .., "contrast": .., "seconds": .., "present": ..}}
 
-``background`` is the cosine of a step with a text at which "this shows it" and "it does not" are even;
+``background`` is the cosine of a step with a text at which "this shows it" and "it does not" are even, and
+``slope`` how many log odds a cosine is worth in one of many steps that say nearly the same;
 score = sigmoid(bias + sum of weight * evidence); a span is found when its score reaches ``threshold``.
 """
 
@@ -24,13 +26,16 @@ from motion_seg_ros.plain_text import InputError, reason
 
 Array = NDArray[np.float64]
 
-FORMAT = "motion_seg_ros.grounding/1"
-EVIDENCE = ("cosine", "step", "contrast", "seconds")
+FORMAT = "motion_seg_ros.grounding/2"
+EVIDENCE = ("cosine", "step", "contrast", "seconds", "present")
 """Of a span: cosine of its pooled features with the text; mean cosine of its steps; how much more it is like
-the text than the rest of the motion; the logarithm of its seconds."""
+the text than the rest of the motion; the logarithm of its seconds; the log odds that it happened at all, see
+:mod:`motion_seg_ros.grounding.placing`."""
 
 # Of the logistic regression: keeps weights finite where the evidence parts the cases perfectly.
 _RIDGE = 0.1
+# Beyond these log odds being present says no more.
+_SURE = 6.0
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,14 @@ class Calibration:
 
     encoder: str
     background: float
+    slope: float
     bias: float
     weights: tuple[float, ...]
     threshold: float = 0.5
+
+    def odds(self, cosines: Array) -> Array:
+        """Log odds of steps that show a text, from their cosines with it."""
+        return self.slope * (cosines - self.background)
 
     def score(self, evidence: Array) -> float:
         """Probability, 0..1."""
@@ -59,6 +69,7 @@ class Calibration:
             "format": FORMAT,
             "encoder": self.encoder,
             "background": self.background,
+            "slope": self.slope,
             "threshold": self.threshold,
             "bias": self.bias,
             "weights": dict(zip(EVIDENCE, self.weights, strict=True)),
@@ -77,21 +88,24 @@ def load_calibration(path: Path, encoder: str) -> Calibration:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         kind, named = str(values["format"]), str(values["encoder"])
-        numbers = [float(values[name]) for name in ("background", "bias", "threshold")]
+        numbers = [float(values[name]) for name in ("background", "slope", "bias", "threshold")]
         weights = tuple(float(values["weights"][name]) for name in EVIDENCE)
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} is no calibration of grounding: {reason(error)}") from error
     if kind != FORMAT:
         raise InputError(f"{path} has the format {kind!r}, not {FORMAT}")
-    if not np.isfinite([*numbers, *weights]).all() or not -1 <= numbers[0] <= 1 or not 0 <= numbers[2] <= 1:
+    if not np.isfinite([*numbers, *weights]).all() or not -1 <= numbers[0] <= 1 or not 0 <= numbers[3] <= 1:
         raise InputError(f"{path} holds numbers that no calibration has")
     if named != encoder:
         raise InputError(f"{path} belongs to the encoder {named}, not to {encoder}: calibrate it anew")
-    return Calibration(named, numbers[0], numbers[1], weights, numbers[2])
+    return Calibration(named, *numbers[:3], weights, numbers[3])
 
 
-def evidence_of(features: MotionFeatures, text: Array, first: int, last: int, background: float) -> Array:
-    """:data:`EVIDENCE` of the steps ``first <= step < last`` for one text (d,)."""
+def evidence_of(
+    features: MotionFeatures, text: Array, first: int, last: int, background: float, present: float
+) -> Array:
+    """:data:`EVIDENCE` of the steps ``first <= step < last`` for one text (d,) of a probability."""
+    odds = np.log(max(present, 1e-9)) - np.log(max(1.0 - present, 1e-9))
     inside = np.zeros((2, len(features)))
     inside[0, first:last] = 1.0
     inside[1] = 1.0 - inside[0]
@@ -100,7 +114,9 @@ def evidence_of(features: MotionFeatures, text: Array, first: int, last: int, ba
     steps = unit(features.values[first:last]) @ text
     outside = rest if last - first < len(features) else background
     seconds = (last - first) * step_seconds(features.times)
-    return np.array([cosine, steps.mean(), cosine - outside, np.log(max(seconds, 1e-3))])
+    return np.array(
+        [cosine, steps.mean(), cosine - outside, np.log(max(seconds, 1e-3)), np.clip(odds, -_SURE, _SURE)]
+    )
 
 
 def step_seconds(times: NDArray[np.int64]) -> float:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.grounding.alignment import align
 from motion_seg_ros.grounding.calibration import Calibration, evidence_of, step_seconds
 from motion_seg_ros.grounding.history import RATE, evenly
 from motion_seg_ros.grounding.masking import MaskingConfig, Problem, masks_of, optimise
 from motion_seg_ros.grounding.motion_text import MotionFeatures, MotionText, unit
 from motion_seg_ros.grounding.partition import Ask, Partition, partition
-from motion_seg_ros.settings import setting
+from motion_seg_ros.grounding.placing import PlacingConfig, best_run, places_of
+from motion_seg_ros.settings import check
 
 Array = NDArray[np.float64]
 
 STAGES = ("partition", "encode", "mask", "score")
 
-# Logit of a mask where the alignment has it, before the first gradient step.
-_START = 2.0
-# Times that the sub-actions move towards what the alignment found of them.
-_ADAPTATIONS = 2
-# Cosine by which a step may be less like a sub-action than the best one and still belong to it.
-_NEARLY = 0.15
+# To say where something is, it is taken to be there; a place that is less likely than the other number even
+# then is none: the sub-actions around leave no room.
+_SURELY, _ROOM = 0.999, 0.5
+# Least probability, so that every logarithm is finite.
+_LEAST = 1e-4
+# Deviation of where a known change of motion is, in steps.
+_BLUR = 1.0
 # Fewest joints that make a frame one of a person.
 _FEWEST_JOINTS = 6
 
@@ -35,7 +36,8 @@ _FEWEST_JOINTS = 6
 class OutOfTime(Exception):
     """To be raised by ``proceed`` when the deadline has passed.
 
-    In the stage "mask" the masks are then those of the alignment; in an earlier stage there is no answer.
+    In the stage "mask" the masks are then the probabilities that they start from; in an earlier stage there
+    is no answer.
     """
 
 
@@ -44,15 +46,11 @@ Proceed = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class GroundingConfig(MaskingConfig):
+class GroundingConfig(MaskingConfig, PlacingConfig):
     """The numbers of grounding."""
 
-    adaptation: float = setting(
-        0.3, "Share of a sub-action's vector that comes from the motion found for it", low=0.0, high=0.9
-    )
-    margin: float = setting(
-        0.1, "How much more like a step an adapted sub-action must be than the background", low=0.0, high=1.0
-    )
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +125,12 @@ class Grounding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """Where sub-actions are among the steps: masks (k + 1, L), and (first, last) or None for each."""
+    """Where sub-actions are among the steps: masks (k + 1, L), (first, last) or None for each, and (k,) how
+    likely each happened at all, by the order and length of all of them."""
 
     masks: Array
     runs: tuple[tuple[int, int] | None, ...]
+    present: Array
     notes: tuple[str, ...] = ()
 
 
@@ -201,8 +201,9 @@ class Grounder:
         placement = self.place(texts, features, cuts, proceed)
         proceed("score", 0.0)
         candidates = []
-        for action, text, run in zip(division.actions, texts, placement.runs, strict=True):
-            candidates.append(self.judge(action, text, run, features))
+        places = zip(division.actions, texts, placement.runs, placement.present, strict=True)
+        for action, text, run, present in places:
+            candidates.append(self.judge(action, text, run, features, float(present)))
         proceed("score", 1.0)
         return Grounding(division, tuple(candidates), features.times, placement.masks, placement.notes)
 
@@ -243,81 +244,51 @@ class Grounder:
     ) -> Placement:
         """Masks of k texts (k, d) over the steps, and the run of steps that each mask has."""
         config, count = self.config, len(texts)
-        units = unit(features.values)
-        background = self.calibration.background
-        path = align(units @ texts.T, background)
-        adapted = texts
-        for _ in range(_ADAPTATIONS if config.adaptation else 0):
-            adapted = _adapted(texts, features, path, config.adaptation)
-            path = align(units @ adapted.T, background + config.margin)
-        if config.adaptation:
-            background += config.margin
-        start = np.zeros((count + 1, len(features)))
-        start[path, np.arange(len(path))] = _START  # the background, -1, is the last row
+        cosines = unit(features.values) @ texts.T
+        odds = self.calibration.odds(cosines)
+        changes = changes_at(features.times, cuts)
+        step = step_seconds(features.times)
+        present = places_of(odds, changes, step, config).present
+        proceed("mask", 0.0)
+        there = places_of(odds, changes, step, replace(config, present=_SURELY))
+        likely = np.vstack((there.inside, np.maximum(1.0 - there.inside.sum(axis=0), 0.0)))
+        likely /= likely.sum(axis=0)
         problem = Problem(
             features.values,
             features.attention,
-            adapted,
-            units @ adapted.T,
+            texts,
+            likely,
             links_between(features.times, cuts),
-            background,
+            self.calibration.background,
         )
         notes: tuple[str, ...] = ()
+        masks = likely
         try:
             theta = optimise(
-                start, problem, config, lambda step: proceed("mask", step / max(1, config.steps))
+                config.sharpness * np.log(np.maximum(likely, _LEAST)),
+                problem,
+                config,
+                lambda done: proceed("mask", done / max(1, config.steps)),
             )
             masks = masks_of(theta, config.sharpness)
         except OutOfTime:
-            masks = np.zeros_like(start)
-            masks[path, np.arange(len(path))] = 1.0
-            notes = ("the deadline passed: the masks are those of the alignment",)
-        path = align(masks[:count].T, masks[count])
-        runs = [run_of(path == row) for row in range(count)]
-        for row in range(count):
-            if runs[row] is None:
-                before = max((run[1] for run in runs[:row] if run), default=0)
-                after = min((run[0] for run in runs[row + 1 :] if run), default=len(features))
-                runs[row] = _likeliest(problem.similarity[:, row], before, after)
-        return Placement(masks, tuple(runs), notes)
+            notes = ("the deadline passed: the masks are the probabilities that they start from",)
+        runs = [
+            best_run(mask) if room > _ROOM else None
+            for mask, room in zip(masks[:count], there.present, strict=True)
+        ]
+        return Placement(masks, tuple(runs), present, notes)
 
     def judge(
-        self, action: str, text: Array, run: tuple[int, int] | None, features: MotionFeatures
+        self, action: str, text: Array, run: tuple[int, int] | None, features: MotionFeatures, present: float
     ) -> Candidate:
-        """The candidate of a run of steps for one sub-action."""
+        """The candidate of a run of steps for one sub-action that is as likely to have happened at all."""
         if run is None:
             return Candidate(action, None, None, 0.0, False)
-        evidence = evidence_of(features, text, *run, self.calibration.background)
+        evidence = evidence_of(features, text, *run, self.calibration.background, present)
         score = self.calibration.score(evidence)
         start, end = span_of(features.times, *run)
         return Candidate(action, start, end, score, score >= self.calibration.threshold)
-
-
-def _likeliest(similarity: Array, first: int, last: int) -> tuple[int, int] | None:
-    """Where, among the steps ``first <= step < last``, a sub-action is that no mask has: the run around its
-    best step that stays nearly as good. The score tells what that is worth."""
-    if last <= first:
-        return None
-    best = first + int(np.argmax(similarity[first:last]))
-    near = similarity >= similarity[best] - _NEARLY
-    begin, end = best, best + 1
-    while begin > first and near[begin - 1]:
-        begin -= 1
-    while end < last and near[end]:
-        end += 1
-    return begin, end
-
-
-def _adapted(texts: Array, features: MotionFeatures, path: NDArray[np.int64], share: float) -> Array:
-    """Texts moved towards the motion that was found for them: people do one thing in many ways, but in one
-    recording in one way (derived)."""
-    adapted = texts.copy()
-    units = unit(features.values)
-    for row in range(len(texts)):
-        mine = path == row
-        if mine.any():
-            adapted[row] = (1.0 - share) * texts[row] + share * unit(units[mine].mean(axis=0))
-    return unit(adapted)
 
 
 def links_between(times: NDArray[np.int64], cuts: Sequence[tuple[int, float]]) -> Array:
@@ -331,10 +302,14 @@ def links_between(times: NDArray[np.int64], cuts: Sequence[tuple[int, float]]) -
     return links
 
 
-def run_of(mask: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """First and one after the last True."""
-    places = np.flatnonzero(mask)
-    return (int(places[0]), int(places[-1]) + 1) if len(places) else None
+def changes_at(times: NDArray[np.int64], cuts: Sequence[tuple[int, float]]) -> Array:
+    """(L + 1,) in 0..1: how sure it is that the motion changes before each step and after the last."""
+    changes = np.zeros(len(times) + 1)
+    places = np.arange(len(times) + 1)
+    for time, link in cuts:
+        distance = (places - int(np.searchsorted(times, time, side="left"))) / _BLUR
+        changes = np.maximum(changes, (1.0 - link) * np.exp(-0.5 * distance**2))
+    return changes
 
 
 def span_of(times: NDArray[np.int64], first: int, last: int) -> tuple[int, int]:

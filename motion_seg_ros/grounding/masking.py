@@ -7,13 +7,13 @@ last row being the background, and M the softmax of theta / T over rows,
     m_i = P(M_i * F)        attention pooling with log masks, see :func:`motion_text.pool`
     L   = - mean_i log softmax_j(cos(m_i, t_j) / tau)_i
           + l_e mean_{i<j, l} M_il M_jl + l_s mean_{i, l} link_l (M_il - M_i,l+1)^2
-          + l_o mean_i max(0, c_i - c_i+1 + delta) - l_f mean_l (sum_i M_il s_il + M_background,l b)
+          + l_o mean_i max(0, c_i - c_i+1 + delta) - l_f mean_l sum_i M_il w_il
 
-where c_i is the mean time of mask i, s the cosines of single steps with the sub-actions and b that of a step
-with a text that has nothing to do with it. The contrastive loss alone is content with the few best steps of
-an action; the last term makes it want all of them. Two more additions: the softmax of the contrastive loss
-also runs over a text that says nothing, of cosine b, or one sub-action alone would have no gradient; and
-sub-actions of nearly the same text, as in a repetition, are not told apart. Gradients are by hand.
+where c_i is the mean time of mask i and w_il what a single step is worth to it, say how likely it belongs
+there. The contrastive loss alone is content with the few best steps of an action; the last term makes it
+want all of them. Two more additions: the softmax of the contrastive loss also runs over a text that says
+nothing, of the cosine of the background, or one sub-action alone would have no gradient; and sub-actions of
+nearly the same text, as in a repetition, are not told apart. Gradients are by hand.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class MaskingConfig:
     sharpness: float = setting(1.0, "Temperature T of the masks", low=0.1, high=10.0)
     exclusivity: float = setting(1.0, "Weight of mask exclusivity", low=0.0, high=100.0)
     smoothness: float = setting(5.0, "Weight of mask smoothness", low=0.0, high=1000.0)
-    frames: float = setting(5.0, "Weight of the likeness of single steps", low=0.0, high=100.0)
+    frames: float = setting(5.0, "Weight of what single steps are worth", low=0.0, high=100.0)
     order: float = setting(1.0, "Weight of the order of sub-actions", low=0.0, high=100.0)
     gap: float = setting(
         0.05, "Least distance of two masks' centres, as a share of the motion", low=0.0, high=0.5
@@ -61,7 +61,7 @@ class Problem:
     ----------
     values : (L, d) and attention : (L,) of the motion.
     texts : (k, d) unit vectors.
-    similarity : (L, k) cosines of single steps with the sub-actions.
+    worth : (k + 1, L) of single steps to each mask, the background's last.
     links : (L - 1,) in 0..1, the probability that no boundary lies between steps l and l + 1.
     background : cosine of a motion with a text that has nothing to do with it.
     """
@@ -69,7 +69,7 @@ class Problem:
     values: Array
     attention: Array
     texts: Array
-    similarity: Array
+    worth: Array
     links: Array
     background: float
 
@@ -151,10 +151,7 @@ def _order(masks: Array, problem: Problem, config: MaskingConfig) -> tuple[float
 
 
 def _frames(masks: Array, problem: Problem, config: MaskingConfig) -> tuple[float, Array]:
-    rows, length = masks.shape
-    worth = np.full((rows, length), problem.background)
-    worth[:-1] = problem.similarity.T
-    slope = -config.frames / length * worth
+    slope = -config.frames / masks.shape[1] * problem.worth
     return float((masks * slope).sum()), slope
 
 

@@ -20,6 +20,7 @@ from motion_seg_ros.grounding.history import MotionHistory
 from motion_seg_ros.grounding.masking import MaskingConfig, Problem, masks_of, optimise
 from motion_seg_ros.grounding.motion_text import MotionFeatures, unit
 from motion_seg_ros.grounding.partition import Partition
+from motion_seg_ros.grounding.placing import places_of
 from motion_seg_ros.settings import check, setting
 
 Array = NDArray[np.float64]
@@ -156,7 +157,7 @@ class StandingQuery:
             features.values,
             features.attention,
             self._texts,
-            similarity,
+            np.vstack((similarity.T, np.full(len(features), background))),
             links_between(features.times, ()),
             background,
         )
@@ -174,11 +175,14 @@ class StandingQuery:
                 runs[-1][1] = last
             else:
                 runs.append([first, last])
-        judged = [
-            self._grounder.judge(self._actions[row], self._texts[row], (first, last), features)
-            for first, last in runs
-            if (last - first) * period >= self.config.shortest
-        ]
+        long = [(first, last) for first, last in runs if (last - first) * period >= self.config.shortest]
+        if not long:
+            return []
+        text = self._texts[row]
+        odds = self._grounder.calibration.odds(unit(features.values) @ text[:, None])
+        nowhere = np.zeros(len(features) + 1)
+        happened = float(places_of(odds, nowhere, period, self._grounder.config).present[0])
+        judged = [self._grounder.judge(self._actions[row], text, run, features, happened) for run in long]
         return [candidate for candidate in judged if candidate.found]
 
     def _compare(self, row: int, candidates: Sequence[Candidate], stamp: int) -> list[Sighting]:

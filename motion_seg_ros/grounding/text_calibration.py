@@ -22,7 +22,9 @@ from motion_seg_ros.skeleton.motion_inputs import RATE
 # As long as people are asked about, and as many sub-actions as they say.
 _INPUTS = 600
 _MOST_ACTIONS, _MOST_OTHERS = 4, 2
-_AS_RECORDED = DisturbanceConfig(speed=0, pace=0, turn=0, extent=0, posture=0, reach=0, noise=0, unseen=0)
+_AS_RECORDED = DisturbanceConfig(
+    speed=0, pace=0, turn=0, extent=0, posture=0, reach=0, noise=0, unseen=0, camera=0
+)
 # What sub-actions look like after a sentence was split.
 _FORMS = ("base", "third", "gerund")
 

@@ -45,6 +45,7 @@ class DisturbanceConfig:
     reach: float = setting(0.3, "further deviation of where a hand is (body sizes)", low=0, high=2)
     noise: float = setting(0.08, "largest mean deviation of a joint's place (body sizes)", low=0, high=1)
     unseen: float = setting(0.05, "how likely a joint is not seen in a sequence", low=0, high=1)
+    camera: float = setting(0.0, "share of recordings as a depth camera's tracker sees them", low=0, high=1)
 
     def __post_init__(self) -> None:
         check(self)

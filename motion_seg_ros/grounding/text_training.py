@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from motion_seg_ros.grounding.text_data import Motions, Recording, motions_of, r
 from motion_seg_ros.grounding.text_export import export
 from motion_seg_ros.grounding.text_model import MotionTextModel, contrast, pooled
 from motion_seg_ros.grounding.text_validation import validate
+from motion_seg_ros.skeleton.depth_camera import as_depth_camera
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +34,13 @@ MakeUp = Callable[[np.random.Generator, float], Iterator[Recording]]
 
 
 def load_motions(
-    sources: Sequence[SourceConfig], data: Path, make_up: MakeUp, rng: np.random.Generator
+    sources: Sequence[SourceConfig],
+    data: Path,
+    make_up: MakeUp,
+    rng: np.random.Generator,
+    camera: float = 0.0,
 ) -> Motions:
-    """Everything that the sources name, with words.
+    """Everything that the sources name, with words; this share of it as a depth camera's tracker sees it.
 
     Raises
     ------
@@ -50,7 +56,11 @@ def load_motions(
             raise ValueError(f"no file matches {source.files} below {data}")
         for path in paths:
             recordings += read_recordings(path, source.labels, source.keep, source.drop)
-    motions = motions_of(recordings)
+    tracked = [
+        replace(one, joints=as_depth_camera(one.joints, one.fps, rng)) if rng.random() < camera else one
+        for one in recordings
+    ]
+    motions = motions_of(tracked)
     if not motions.spans:
         raise ValueError(f"nothing below {data} is labelled with an action that there are words for")
     return motions
@@ -83,7 +93,9 @@ def train(
     ValueError : the data does not fit the configuration, or the checkpoint is of another one.
     """
     out.mkdir(parents=True, exist_ok=True)
-    everything = load_motions(config.sources, data, make_up, np.random.default_rng((config.seed, 1)))
+    everything = load_motions(
+        config.sources, data, make_up, np.random.default_rng((config.seed, 1)), config.disturbance.camera
+    )
     motions, kept = parted(everything, config.held_back, np.random.default_rng((config.seed, 4)))
     held_out = (
         load_motions(config.validation, data, make_up, np.random.default_rng((config.seed, 2)))
