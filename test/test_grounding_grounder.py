@@ -156,7 +156,7 @@ def test_stages_come_in_order_with_rising_progress(grounder):
         progress = [value for name, value in told if name == stage]
         assert progress == sorted(progress)
         assert 0 <= progress[0] <= progress[-1] <= 1
-    assert sum(stage == "mask" for stage, _ in told) == GroundingConfig().steps
+    assert sum(stage == "mask" for stage, _ in told) == GroundingConfig().steps + 1
 
 
 def test_a_deadline_in_the_masks_leaves_what_they_start_from(grounder):
