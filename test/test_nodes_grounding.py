@@ -177,7 +177,7 @@ def test_a_language_model_is_asked_once_however_many_people_there_are(tmp_path, 
         settings = {"backend": "openai", "model": "tiny", "base_url": server.url}
         with Rig(tmp_path, **{f"partition.{name}": value for name, value in settings.items()}) as rig:
             rig.show(DAY, track="1")
-            rig.show(DAY, start=SECOND + 1, track="2")
+            rig.show(DAY, start=20 * SECOND, track="2")
             answer = rig.ask("he sits after walking")
         assert len(server.requests) == 1
     assert [span.text for span in answer.spans] == ["walking", "he sits"]

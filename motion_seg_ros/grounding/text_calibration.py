@@ -22,6 +22,8 @@ from motion_seg_ros.skeleton.motion_inputs import RATE
 # As long as people are asked about, and as many sub-actions as they say.
 _INPUTS = 600
 _MOST_ACTIONS, _MOST_OTHERS = 4, 2
+# Nobody asks about less than a second, and the encoder cannot see it.
+_SHORTEST = round(RATE)
 _AS_RECORDED = DisturbanceConfig(
     speed=0, pace=0, turn=0, extent=0, posture=0, reach=0, noise=0, unseen=0, camera=0
 )
@@ -63,11 +65,13 @@ def calibrated(
 def _example(
     model: MotionTextModel, motions: Motions, pools: list[list[Span]], rng: np.random.Generator
 ) -> Example:
-    order = rng.permutation(len(pools))
-    happening = int(rng.integers(1, _MOST_ACTIONS + _MOST_OTHERS + 1))
-    chosen = [pools[number][int(rng.integers(len(pools[number])))] for number in order[:happening]]
-    drawn = sequence(motions, chosen, _INPUTS, _AS_RECORDED, rng, longest=_INPUTS // 3)
-    length = drawn.parts[-1][1] // STRIDE * STRIDE
+    length = 0
+    while length < _SHORTEST:
+        order = rng.permutation(len(pools))
+        happening = int(rng.integers(1, _MOST_ACTIONS + _MOST_OTHERS + 1))
+        chosen = [pools[number][int(rng.integers(len(pools[number])))] for number in order[:happening]]
+        drawn = sequence(motions, chosen, _INPUTS, _AS_RECORDED, rng, longest=_INPUTS // 3)
+        length = drawn.parts[-1][1] // STRIDE * STRIDE
     values, attention = model.eval().motion(torch.from_numpy(drawn.inputs[None, :length]))
     step = round(STRIDE / RATE * 1e9)
     times = np.arange(length // STRIDE, dtype=np.int64) * step + step // 2
