@@ -98,7 +98,8 @@ def load_calibration(path: Path, encoder: str) -> Calibration:
         raise InputError(f"{path} holds numbers that no calibration has")
     if named != encoder:
         raise InputError(f"{path} belongs to the encoder {named}, not to {encoder}: calibrate it anew")
-    return Calibration(named, *numbers[:3], weights, numbers[3])
+    background, slope, bias, threshold = numbers
+    return Calibration(named, background, slope, bias, weights, threshold)
 
 
 def evidence_of(
