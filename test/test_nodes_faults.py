@@ -206,7 +206,7 @@ def test_four_times_too_much_is_dropped_and_counted_and_the_rest_is_not_late(tmp
         graph.until(lambda: name in graph.diagnostics)
         taken, dropped = (int(graph.fact(name, f"frames {what}")) for what in ("received", "dropped"))
         assert dropped > sent / 4
-        # Of the first burst nobody can say how many were dropped before the first that came, and of the last one
+        # Of the first burst nobody knows how many were dropped before the first came, and of the last one
         # the report may have come too early.
         assert sent - 2 * burst <= taken + dropped <= sent
         # Ten wait. Without a bound the last would be late by three quarters of the time.
