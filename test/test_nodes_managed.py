@@ -9,9 +9,11 @@ import pytest
 from motion import frames
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
-from ros_graph import Graph
+from rclpy.qos import ReliabilityPolicy
+from ros_graph import Graph, Hosted
 
 from motion_seg_ros.msg import SkeletonArray
+from motion_seg_ros.nodes.tvsh_node import TvshNode
 from motion_seg_ros.skeleton.joint_sets import JOINT_SETS
 
 
@@ -140,6 +142,18 @@ def test_an_impossible_qos_is_one_clear_error_and_the_node_lives(graph):
     assert "Traceback" not in graph.log("tvsh_node")
     assert process.poll() is None
     assert graph.interrupt("tvsh_node") == 0
+
+
+def test_an_override_of_one_node_is_no_other_nodes(tmp_path):
+    """Composed nodes share a process, and rclpy writes overrides into the QoS object that it is given."""
+
+    def reliability(**parameters: str) -> int:
+        with Hosted(tmp_path, TvshNode, **parameters) as hosted:
+            return hosted.node._skeletons.qos_profile.reliability
+
+    override = {"qos_overrides./skeletons.subscription.reliability": "reliable"}
+    assert reliability(**override) == ReliabilityPolicy.RELIABLE
+    assert reliability() == ReliabilityPolicy.BEST_EFFORT
 
 
 def test_a_parameter_of_the_wrong_type_is_one_clear_error(graph):

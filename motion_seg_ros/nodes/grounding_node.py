@@ -33,7 +33,7 @@ from ..skeleton.joint_sets import to_smpl22
 from ..tvsh.events import EventType
 from ..tvsh.events import SegmentEvent as Event
 from .diagnostics import OK, WARN
-from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 from .worker import LatestWins
 
@@ -106,9 +106,7 @@ class GroundingNode(ManagedNode):
         self._memory = MotionMemory(self._node_settings.history)
         self._watch_ids, self._sighting_ids = itertools.count(1), itertools.count(1)
         self._waiting_goals = 0
-        self._events = self.create_lifecycle_publisher(
-            SegmentEvent, "grounded_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
+        self._events = self.advertise(SegmentEvent, "grounded_events", EVENTS_QOS)
         self._stopping.clear()
         self._goals = ThreadPoolExecutor(1, thread_name_prefix="goals")
         self._action = ActionServer(
@@ -128,9 +126,7 @@ class GroundingNode(ManagedNode):
             self._watch, WAITING, lambda: self.monitor.count("frames not watched"), "watcher"
         )
         self._skeletons = self.listen(SkeletonArray, "skeletons", self._take, SKELETONS_QOS)
-        self._boundaries = self.create_subscription(
-            SegmentEvent, "segment_events", self._cut, EVENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
+        self._boundaries = self.subscribe(SegmentEvent, "segment_events", self._cut, EVENTS_QOS)
 
     def deactivate(self) -> None:
         self._stopping.set()

@@ -17,7 +17,7 @@ from ..humocon.streaming import Tokenizer, TokenizerConfig
 from ..settings import check, setting
 from ..skeleton.types import SkeletonFrame
 from .diagnostics import OK, WARN
-from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 
 ACKNOWLEDGE = Duration(seconds=0.5)
@@ -78,9 +78,7 @@ class HumoconNode(ManagedNode):
             "codebook": encoder.info.codebook,
             "providers": ", ".join(encoder.info.providers),
         }
-        self._tokens = self.create_lifecycle_publisher(
-            ConceptTokens, "concept_tokens", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
+        self._tokens = self.advertise(ConceptTokens, "concept_tokens", EVENTS_QOS)
 
     def activate(self) -> None:
         self._skeletons = [

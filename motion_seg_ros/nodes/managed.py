@@ -6,13 +6,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverridingOptions
@@ -128,10 +129,24 @@ class ManagedNode(LifecycleNode):
         """Whether the node has finished by an error that its process should report."""
         return False
 
-    # -- subscriptions ----------------------------------------------------------------------------
+    # -- topics -----------------------------------------------------------------------------------
+
+    # rclpy writes the overrides of one topic into the QoS object that it is given: each topic has its own.
+
+    def advertise(self, kind: type, topic: str, qos: QoSProfile | int) -> LifecyclePublisher:
+        """A lifecycle publisher with overridable QoS."""
+        return self.create_lifecycle_publisher(kind, topic, copy(qos), qos_overriding_options=OVERRIDABLE)
+
+    def subscribe(
+        self, kind: type, topic: str, take: Callable[..., None], qos: QoSProfile, raw: bool = False
+    ) -> Subscription:
+        """A subscription with overridable QoS."""
+        return self.create_subscription(
+            kind, topic, take, copy(qos), raw=raw, qos_overriding_options=OVERRIDABLE
+        )
 
     def listen(self, kind: type, topic: str, take: Callable[[Any], None], qos: QoSProfile) -> Subscription:
-        """A subscription with overridable QoS whose dropped messages are counted."""
+        """The same, with dropped messages counted."""
 
         def count_and_take(message: Any, info: Mapping[str, Any]) -> None:
             number = info.get("publication_sequence_number")
@@ -140,7 +155,7 @@ class ManagedNode(LifecycleNode):
                 self.monitor.numbered(publisher.get("data", b""), number)
             take(message)
 
-        return self.create_subscription(kind, topic, count_and_take, qos, qos_overriding_options=OVERRIDABLE)
+        return self.subscribe(kind, topic, count_and_take, qos)
 
     # -- parameters -------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from ..pose.model import ModelMissing
 from ..pose.pipeline import PoseConfig, PosePipeline
 from ..settings import check, setting
 from .diagnostics import OK, STALE_S, WARN
-from .managed import OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .managed import SKELETONS_QOS, TYPES, ManagedNode
 from .markers import skeleton_markers
 from .runtime import run
 from .worker import LatestWins
@@ -63,15 +63,9 @@ class PoseNode(ManagedNode):
         self._pipeline = PosePipeline(self.settings(PoseConfig))
         self._forget = False
         self.monitor.state(self._pipeline.health)
-        self._skeletons = self.create_lifecycle_publisher(
-            SkeletonArray, "skeletons", SKELETONS_QOS, qos_overriding_options=OVERRIDABLE
-        )
-        self._debug_image = self.create_lifecycle_publisher(
-            ImageMessage, "debug_image", qos_profile_sensor_data, qos_overriding_options=OVERRIDABLE
-        )
-        self._markers = self.create_lifecycle_publisher(
-            MarkerArray, "markers", 10, qos_overriding_options=OVERRIDABLE
-        )
+        self._skeletons = self.advertise(SkeletonArray, "skeletons", SKELETONS_QOS)
+        self._debug_image = self.advertise(ImageMessage, "debug_image", qos_profile_sensor_data)
+        self._markers = self.advertise(MarkerArray, "markers", 10)
 
     def activate(self) -> None:
         if self._forget:  # here and not when it is deactivated: opening networks takes a second

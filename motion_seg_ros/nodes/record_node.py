@@ -25,7 +25,7 @@ from ..evaluation.story import IMAGE_SIZE
 from ..settings import check, setting
 from ..tvsh.events import SegmentEvent
 from .diagnostics import ERROR, OK
-from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, ManagedNode
+from .managed import EVENTS_QOS, SKELETONS_QOS, ManagedNode
 from .runtime import run
 
 EVENTS = "segment_events"
@@ -87,13 +87,7 @@ class RecordNode(ManagedNode):
         self._listen(ConceptTokens, "concept_tokens", EVENTS_QOS)
         self._listen(EventMessage, EVENTS, EVENTS_QOS, self._keep_event)
         if self._record_settings.image_width:
-            images = self.create_subscription(
-                ImageMessage,
-                "image",
-                self._keep_image,
-                qos_profile_sensor_data,
-                qos_overriding_options=OVERRIDABLE,
-            )
+            images = self.subscribe(ImageMessage, "image", self._keep_image, qos_profile_sensor_data)
             self._listening.append(images)
 
     def deactivate(self) -> None:
@@ -134,9 +128,7 @@ class RecordNode(ManagedNode):
             self._keep(topic, lambda: self._bag.write_raw(resolved, type_name, data, now))
             then(data)
 
-        self._listening.append(
-            self.create_subscription(kind, topic, keep, qos, raw=True, qos_overriding_options=OVERRIDABLE)
-        )
+        self._listening.append(self.subscribe(kind, topic, keep, qos, raw=True))
 
     def _keep_event(self, data: bytes) -> None:
         event = from_message(deserialize_message(data, EventMessage))

@@ -25,7 +25,7 @@ from ..bags.sources import open_source
 from ..settings import check, setting
 from ..skeleton.types import SkeletonFrame
 from .diagnostics import ERROR, OK, WARN
-from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 
 ACKNOWLEDGE = Duration(seconds=1.0)
@@ -101,13 +101,13 @@ class SourceNode(ManagedNode):
                 if settings.image_transport == "compressed"
                 else (ImageMessage, "image")
             )
-            self._topics[Image] = self._advertise(kind, topic, qos_profile_sensor_data)
+            self._topics[Image] = self.advertise(kind, topic, qos_profile_sensor_data)
         if self._source.has_skeletons:
-            self._topics[SkeletonFrame] = self._advertise(SkeletonArray, "skeletons", SKELETONS_QOS)
+            self._topics[SkeletonFrame] = self.advertise(SkeletonArray, "skeletons", SKELETONS_QOS)
         if self._source.has_labels:
-            self._topics[Label] = self._advertise(String, "label", EVENTS_QOS)
+            self._topics[Label] = self.advertise(String, "label", EVENTS_QOS)
         if settings.clock:
-            self._clock_topic = self._advertise(ClockMessage, "/clock", QoSProfile(depth=10))
+            self._clock_topic = self.advertise(ClockMessage, "/clock", QoSProfile(depth=10))
 
     def activate(self) -> None:
         self._stopping.clear()
@@ -135,9 +135,6 @@ class SourceNode(ManagedNode):
         if self._failed:
             return ERROR, self._failed
         return (WARN, self._source.problem) if self._source.problem else (OK, "playing")
-
-    def _advertise(self, kind: type, topic: str, qos: QoSProfile) -> Any:
-        return self.create_lifecycle_publisher(kind, topic, qos, qos_overriding_options=OVERRIDABLE)
 
     def _play(self) -> None:
         try:

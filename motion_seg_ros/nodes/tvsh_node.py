@@ -28,7 +28,7 @@ from ..tvsh.events import SegmentEvent as Event
 from ..tvsh.transcriber import Transcriber, TranscriberConfig
 from ..tvsh.transcript import describe, sentence
 from .diagnostics import OK, STALE_S, WARN
-from .managed import EVENTS_QOS, OVERRIDABLE, SKELETONS_QOS, TYPES, ManagedNode
+from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import caption_markers, transcript_marker
 from .runtime import run
 
@@ -62,21 +62,11 @@ class TvshNode(ManagedNode):
         self._transcriber = Transcriber(config, self._oracle, observe)
         self._lines: deque[str] = deque(maxlen=LINES)
         self._newest: dict[str, deque[int]] = {}
-        self._events = self.create_lifecycle_publisher(
-            SegmentEvent, "segment_events", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
-        self._segments = self.create_lifecycle_publisher(
-            SegmentArray, "segments", SEGMENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
-        self._captions = self.create_lifecycle_publisher(
-            MarkerArray, "captions", 10, qos_overriding_options=OVERRIDABLE
-        )
-        self._transcript = self.create_lifecycle_publisher(
-            Log, "transcript", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
-        self._tvs = self.create_lifecycle_publisher(
-            String, "tvs", EVENTS_QOS, qos_overriding_options=OVERRIDABLE
-        )
+        self._events = self.advertise(SegmentEvent, "segment_events", EVENTS_QOS)
+        self._segments = self.advertise(SegmentArray, "segments", SEGMENTS_QOS)
+        self._captions = self.advertise(MarkerArray, "captions", 10)
+        self._transcript = self.advertise(Log, "transcript", EVENTS_QOS)
+        self._tvs = self.advertise(String, "tvs", EVENTS_QOS)
         self._query = self.create_service(GetSegments, "get_segments", self._answer)
 
     def activate(self) -> None:
@@ -85,13 +75,7 @@ class TvshNode(ManagedNode):
         self._looking = self.create_timer(LOOK_S, self._end_what_is_over)
         self._concepts = None
         if self._transcriber.config.concept_tokens:
-            self._concepts = self.create_subscription(
-                ConceptTokens,
-                "concept_tokens",
-                self._note_tokens,
-                EVENTS_QOS,
-                qos_overriding_options=OVERRIDABLE,
-            )
+            self._concepts = self.subscribe(ConceptTokens, "concept_tokens", self._note_tokens, EVENTS_QOS)
 
     def deactivate(self) -> None:
         self.destroy_timer(self._looking)
