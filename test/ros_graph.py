@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -183,6 +184,9 @@ class Hosted:
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
         self.graph.__exit__()
+        # A lifecycle node of rclpy holds itself; others see it until it is collected.
+        del self.node
+        gc.collect()
 
     def _spin(self) -> None:
         while self._running:
