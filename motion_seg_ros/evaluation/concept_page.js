@@ -248,8 +248,6 @@ function turnable(canvas) {
 
 function themeChanged() {
   readTheme();
-  $("theme").textContent = theme.dark ? "Light" : "Dark";
-  $("theme").ariaLabel = `Use the ${theme.dark ? "light" : "dark"} theme`;
   drawMatrix();
   redraw();
 }

@@ -188,7 +188,7 @@ function drawTimeline({ bag, canvas }) {
 function lookOf(bag, row, span) {
   if (row.truth) return { ...colours(span[2]), text: labelName(span[2]) };
   const label = bag.named[span[2]];
-  const look = label !== undefined ? colours(label) : span[2] < 0 ? { fill: hatch, edge: theme["idle-line"], ink: theme.ink } : { fill: theme.panel, edge: theme.soft, ink: theme.ink };
+  const look = label !== undefined ? colours(label) : span[2] < 0 ? { fill: theme.hatch, edge: theme["idle-line"], ink: theme.ink } : { fill: theme.panel, edge: theme.soft, ink: theme.ink };
   return { ...look, text: [span[2] < 0 ? "idle" : span[2], span[3]].filter((part) => part !== "").join(" ") };
 }
 
@@ -200,19 +200,6 @@ function drawSpan(c, x, w, y, look) {
   if (w < 16) return;
   c.fillStyle = look.ink;
   c.fillText(fit(c, String(look.text), w - 8), x + 4, y + ROW / 2 + 0.5);
-}
-
-let hatch = "";
-function makeHatch() {
-  const tile = document.createElement("canvas").getContext("2d");
-  tile.canvas.width = tile.canvas.height = 6;
-  tile.fillStyle = theme.idle;
-  tile.fillRect(0, 0, 6, 6);
-  tile.strokeStyle = theme["idle-line"];
-  tile.beginPath();
-  for (const x of [-6, 0, 6]) { tile.moveTo(x - 1, 7); tile.lineTo(x + 7, -1); }
-  tile.stroke();
-  hatch = tile.createPattern(tile.canvas, "repeat");
 }
 
 function tell(event, { bag, canvas }) {
@@ -323,9 +310,6 @@ function redraw() {
 
 function themeChanged() {
   readTheme();
-  makeHatch();
-  $("theme").textContent = theme.dark ? "Light" : "Dark";
-  $("theme").ariaLabel = `Use the ${theme.dark ? "light" : "dark"} theme`;
   redraw();
 }
 

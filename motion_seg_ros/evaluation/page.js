@@ -29,6 +29,22 @@ function readTheme() {
   }
   probe.remove();
   theme.dark = isDark();
+  theme.hatch = hatch();
+  $("theme").textContent = theme.dark ? "Light" : "Dark";
+  $("theme").ariaLabel = `Use the ${theme.dark ? "light" : "dark"} theme`;
+}
+
+/** What fills an idle span. */
+function hatch() {
+  const tile = document.createElement("canvas").getContext("2d");
+  tile.canvas.width = tile.canvas.height = 6;
+  tile.fillStyle = theme.idle;
+  tile.fillRect(0, 0, 6, 6);
+  tile.strokeStyle = theme["idle-line"];
+  tile.beginPath();
+  for (const x of [-6, 0, 6]) { tile.moveTo(x - 1, 7); tile.lineTo(x + 7, -1); }
+  tile.stroke();
+  return tile.createPattern(tile.canvas, "repeat");
 }
 
 // Paul Tol's "light" scheme: distinct for every kind of colour vision, pale enough for dark words on it. From the

@@ -38,7 +38,8 @@ def page(template: str, title: str, data: Any, *, css: Sequence[str], js: Sequen
         "js_hash": csp_hash(script),
         "data": script_json(data),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset(template))
+    body = asset(template).replace("{{head}}", asset("page_head.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], body)
 
 
 def script_json(value: Any) -> str:

@@ -96,18 +96,6 @@ const percent = (x) => (x === null ? "–" : x.toFixed(2));
 const motionName = (motion) => (motion < 0 ? "idle" : `motion ${motion}`);
 const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
-function makeHatch() {
-  const tile = document.createElement("canvas").getContext("2d");
-  tile.canvas.width = tile.canvas.height = 6;
-  tile.fillStyle = theme.idle;
-  tile.fillRect(0, 0, 6, 6);
-  tile.strokeStyle = theme["idle-line"];
-  tile.beginPath();
-  for (const x of [-6, 0, 6]) { tile.moveTo(x - 1, 7); tile.lineTo(x + 7, -1); }
-  tile.stroke();
-  theme.hatch = tile.createPattern(tile.canvas, "repeat");
-}
-
 function chip(motion) {
   const node = element("span", { className: motion < 0 ? "chip idle" : "chip", textContent: motion < 0 ? "idle" : motion });
   if (motion >= 0) Object.assign(node.style, { background: colours(motion).fill, color: colours(motion).ink });
@@ -318,9 +306,6 @@ function setTheme(name) {
 
 function themeChanged() {
   readTheme();
-  makeHatch();
-  $("theme").textContent = theme.dark ? "Light" : "Dark";
-  $("theme").ariaLabel = `Use the ${theme.dark ? "light" : "dark"} theme`;
   const key = $("key-boundary").getContext("2d");
   key.clearRect(0, 0, 64, 16);
   key.fillStyle = theme.ink;
