@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motion_seg_ros.grounding.alignment import align
+from motion_seg_ros.evaluation.monotone_alignment import align
 from motion_seg_ros.grounding.masking import (
     MaskingConfig,
     Problem,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.grounding.alignment import align
+from motion_seg_ros.evaluation.monotone_alignment import align
 from motion_seg_ros.grounding.calibration import step_seconds
 from motion_seg_ros.grounding.grounder import span_of
 from motion_seg_ros.grounding.motion_text import MotionFeatures, pool, unit
