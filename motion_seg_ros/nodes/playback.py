@@ -120,7 +120,7 @@ def _own_domain() -> Iterator[int]:
     for offset in range(len(DOMAINS)):
         domain = DOMAINS[(os.getpid() + offset) % len(DOMAINS)]
         path = Path(tempfile.gettempdir()) / f"motion_seg_domain_{os.getuid()}_{domain}.lock"
-        with path.open("w") as lock:
+        with path.open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -135,7 +135,7 @@ class _Play:
 
     def __init__(self, context: Context, source: Source, hear: Hear) -> None:
         self._source, self._hear = source, hear
-        self._sent = self._heard = self._frames = 0
+        self._heard = self._frames = 0
         self._executor = SingleThreadedExecutor(context=context)
         self._player = rclpy.create_node("player", context=context)
         self._clock = self._player.create_publisher(Clock, "/clock", 10)
