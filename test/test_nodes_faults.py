@@ -172,6 +172,21 @@ def test_a_camera_that_doubles_its_rate_changes_no_boundary(tmp_path):
     np.testing.assert_allclose(ends[1], ends[0], atol=0.5)
 
 
+@pytest.mark.parametrize("make", [TvshNode, HumoconNode, GroundingNode])
+def test_a_skeleton_that_contradicts_itself_is_refused_and_told(tmp_path, make):
+    with Hosted(tmp_path, make, **LOSSLESS, **(QUICK if make is TvshNode else {})) as hosted:
+        graph, name = hosted.graph, hosted.node.get_name()
+        publisher = graph.publisher(SkeletonArray, "skeletons")
+        broken = to_message(frame(SECOND, pose("wave", 0.0)), TYPES)
+        broken.skeletons[0].joints.pop()
+        publisher.publish(broken)
+        graph.until(lambda: said(graph, name).startswith("frames were refused: "))
+        assert graph.diagnostics[name].level == b"\x01"
+        assert graph.fact(name, "frames refused") == "1"
+        publisher.publish(to_message(frame(2 * SECOND, pose("wave", 0.0)), TYPES))
+        graph.until(lambda: graph.fact(name, "frames received") == "2")
+
+
 # -- too much -----------------------------------------------------------------------------------------
 
 

@@ -180,8 +180,7 @@ class GroundingNode(ManagedNode):
                     joints, trust = to_smpl22(person.joints, person.confidence, person.joint_set)
                     people[person.track_id] = np.where(trust[:, None] > 0, joints, np.nan)
         except ValueError as error:
-            self.monitor.count("frames refused")
-            self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
+            self.refuse("frames", error)
             return
         if not self._memory.add(frame.stamp, people):
             self.get_logger().warning("stamps went back: everybody's motion begins anew")
@@ -192,8 +191,7 @@ class GroundingNode(ManagedNode):
         try:
             event = from_message(message)
         except ValueError as error:
-            self.monitor.count("events refused")
-            self.get_logger().error(f"an event was refused: {error}", throttle_duration_sec=5.0)
+            self.refuse("events", error)
             return
         link = 1.0 if event.withdrawn else 1.0 - event.boundary_confidence
         self._memory.cut(event.track_id, event.segment_id, event.start, link)

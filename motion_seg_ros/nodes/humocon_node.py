@@ -122,7 +122,7 @@ class HumoconNode(ManagedNode):
             with self.monitor.timed("convert"):
                 self._waiting.append(from_message(message))
         except ValueError as error:
-            self._refuse(error)
+            self.refuse("frames", error)
             return
         if self._timer is None:
             self._encode()
@@ -133,7 +133,7 @@ class HumoconNode(ManagedNode):
             with self.monitor.timed("encode"):
                 told = self._tokenizer.update(*frames)
         except ValueError as error:
-            self._refuse(error)
+            self.refuse("frames", error)
             return
         for name, notice in NOTICES.items():
             count = getattr(self._tokenizer.health, name)
@@ -146,10 +146,6 @@ class HumoconNode(ManagedNode):
             self._tokens.publish(to_message(tokens, TYPES))
             age = (self.get_clock().now().nanoseconds - tokens.stamp) / 1e9
             self.monitor.latency("stamp to tokens", age)
-
-    def _refuse(self, error: ValueError) -> None:
-        self.monitor.count("frames refused")
-        self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
 
 
 def main() -> int:

@@ -30,6 +30,7 @@ EXPECTED_ERRORS = (ValueError, OSError, RuntimeError, InvalidQosOverridesError)
 EVENTS_QOS = QoSProfile(depth=100)  # reliable, volatile
 # Sensor data: newest matters most, so best effort; deep enough to ride out a busy moment.
 SKELETONS_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+REFUSED_S = 5.0  # how long a refused message is spoken of
 OVERRIDABLE = QoSOverridingOptions(
     [
         QoSPolicyKind.HISTORY,
@@ -73,6 +74,7 @@ class ManagedNode(LifecycleNode):
         self._state = "unconfigured"
         self._problem = ""
         self._dropped = 0
+        self._refused = ("", float("-inf"))
         self.add_on_set_parameters_callback(self._check_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         # Steady time: a node says how it is even when simulated time stands still.
@@ -264,6 +266,12 @@ class ManagedNode(LifecycleNode):
 
     # -- diagnostics ------------------------------------------------------------------------------
 
+    def refuse(self, what: str, error: Exception) -> None:
+        """Count messages of no use, and say why in the log and, for some seconds, in /diagnostics."""
+        self._refused = (f"{what} were refused: {error}", time.monotonic())
+        self.monitor.count(f"{what} refused")
+        self.get_logger().error(self._refused[0], throttle_duration_sec=REFUSED_S)
+
     def publish_diagnostics(self) -> None:
         if self._problem:
             level, message = ERROR, self._problem
@@ -274,6 +282,9 @@ class ManagedNode(LifecycleNode):
         dropped, self._dropped = self.monitor.dropped - self._dropped, self.monitor.dropped
         if dropped and level == OK:
             level, message = WARN, f"{dropped} frames came faster than they are worked on and were dropped"
+        refused, at = self._refused
+        if level != ERROR and time.monotonic() - at < REFUSED_S:
+            level, message = WARN, refused
         if twins := self._twins():
             level, message = max(level, WARN), f"{twins}; {message}"
         stamp = self.get_clock().now().to_msg()

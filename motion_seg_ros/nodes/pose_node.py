@@ -27,8 +27,6 @@ from .markers import skeleton_markers
 from .runtime import run
 from .worker import LatestWins
 
-RECENT_S = 5.0  # how long a refused image stays in the diagnostics
-
 
 @dataclass(frozen=True)
 class PoseNodeSettings:
@@ -56,7 +54,6 @@ class PoseNode(ManagedNode):
         self._calibrated: tuple[float, int] | None = None  # focal length and image width in pixels
         self._last: np.ndarray | None = None
         self._changed = time.monotonic()
-        self._refused = ("", float("-inf"))
 
     def configure(self) -> None:
         self._node_settings = self.settings(PoseNodeSettings)
@@ -107,9 +104,6 @@ class PoseNode(ManagedNode):
     def condition(self) -> tuple[bytes, str]:
         health = self._pipeline.health
         self.monitor.state(health)
-        reason, at = self._refused
-        if time.monotonic() - at < RECENT_S:
-            return WARN, reason
         problem = self.monitor.silence("images") or self._frozen() or health.degraded
         return (WARN, problem) if problem else (OK, "active")
 
@@ -153,9 +147,7 @@ class PoseNode(ManagedNode):
                 focal = self._focal_px(image.rgb.shape[1])
                 frame = self._pipeline.process(image.rgb, stamp, image.frame_id, focal)
         except (ValueError, RuntimeError) as error:  # MediaPipe raises both
-            self._refused = (f"an image was refused: {error}", time.monotonic())
-            self.monitor.count("images refused")
-            self.get_logger().error(self._refused[0], throttle_duration_sec=RECENT_S)
+            self.refuse("images", error)
             return
         with self.monitor.timed("publish"):
             message = to_message(frame, TYPES)

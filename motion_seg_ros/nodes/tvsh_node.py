@@ -125,8 +125,7 @@ class TvshNode(ManagedNode):
             with self.monitor.timed("segment"):
                 events = self._transcriber.update(frame)
         except ValueError as error:
-            self.monitor.count("frames refused")
-            self.get_logger().error(f"skeletons were refused: {error}", throttle_duration_sec=5.0)
+            self.refuse("frames", error)
             return
         with self.monitor.timed("publish"):
             self._publish(events)
@@ -155,8 +154,7 @@ class TvshNode(ManagedNode):
         try:
             told = from_message(message)
         except ValueError as error:
-            self.monitor.count("tokens refused")
-            self.get_logger().error(f"tokens were refused: {error}", throttle_duration_sec=5.0)
+            self.refuse("tokens", error)
             return
         self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
         if self._captions.get_subscription_count():
