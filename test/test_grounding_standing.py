@@ -11,6 +11,7 @@ from planted import CALIBRATION, PlantedText, motion
 from motion_seg_ros.grounding.grounder import Grounder
 from motion_seg_ros.grounding.partition import partition
 from motion_seg_ros.grounding.standing import StandingConfig, StandingQuery
+from motion_seg_ros.grounding.watches import Watches
 
 SECOND = 1_000_000_000
 
@@ -115,3 +116,51 @@ def test_ids_are_shared_and_texts_without_actions_tell_nothing():
 def test_watching_is_repeatable():
     script = [("walk", 3.0), ("wave", 2.0), ("walk", 5.0)]
     assert watch(query("he waves"), script) == watch(query("he waves"), script)
+
+
+# -- all at a time ------------------------------------------------------------------------------------
+
+
+def watches(most=2):
+    return Watches(Grounder(PlantedText(), CALIBRATION), StandingConfig(), most)
+
+
+def test_queries_have_numbers_of_their_own_and_end_by_number_or_text():
+    several = watches()
+    first, said = several.begin("tell me when he waves")
+    assert said == "watching for: waves"
+    assert several.begin("tell me when he waves") == (first, "this is watched for already")
+    second, _ = several.begin("tell me when he waves", "2")
+    assert first != second
+    with pytest.raises(ValueError, match="the most at a time"):
+        several.begin("he claps")
+    with pytest.raises(ValueError, match="no such"):
+        several.end(99, "tell me when he waves")
+    assert several.end(0, "tell me when he waves", "2") == (second, [])
+    assert several.end(first) == (first, [])
+    assert len(several) == 0
+    with pytest.raises(ValueError, match="empty"):
+        several.begin("")
+
+
+def test_a_query_about_one_track_is_silent_about_others_and_all_end_with_the_motion():
+    several = watches()
+    everybody, _ = several.begin("he waves")
+    one, _ = several.begin("he waves", "b")
+    told = []
+    for stamp, frame in zip(*motion([(None, 5.0), ("wave", 3.0)]), strict=True):
+        told += several.update(int(stamp), {"a": frame, "b": frame})
+    assert sorted(track for track, item in told if item.revision == 0) == ["a", "b", "b"]
+    ended = several.close()
+    assert sorted(track for track, item in ended if item.final) == ["a", "b", "b"]
+    assert several.end(everybody)[1] == several.end(one)[1] == []
+
+
+def test_somebody_who_left_is_forgotten():
+    several = watches()
+    several.begin("he waves")
+    frame = motion([("wave", 0.1)])[1][0]
+    told = several.update(0, {"a": frame})
+    for second in range(1, 60):
+        told += several.update(second * SECOND, {})
+    assert not any(watch.followers for watch in several._watches.values())

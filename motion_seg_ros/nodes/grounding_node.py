@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 import time
@@ -26,8 +25,8 @@ from ..grounding.grounder import Grounder, Grounding, GroundingConfig, OutOfTime
 from ..grounding.language_model import PartitionSettings, open_ask
 from ..grounding.loading import load_grounder
 from ..grounding.memory import MotionMemory, Snapshot
-from ..grounding.partition import partition
-from ..grounding.standing import Sighting, StandingConfig, StandingQuery
+from ..grounding.standing import Sighting, StandingConfig
+from ..grounding.watches import Watches
 from ..settings import check, setting
 from ..skeleton.joint_sets import to_smpl22
 from ..tvsh.events import EventType
@@ -38,7 +37,6 @@ from .runtime import run
 from .worker import LatestWins
 
 ACKNOWLEDGE = Duration(seconds=0.5)
-NOBODY = np.full((22, 3), np.nan)
 # Frames that wait for standing queries; older ones are dropped and counted.
 WAITING = 300
 
@@ -61,15 +59,6 @@ class Cancelled(Exception):
     """Ends a grounding whose goal was cancelled, or whose node goes down."""
 
 
-@dataclass(slots=True)
-class Watch:
-    """One standing query: its text, whom it is about ("" = everybody), and a follower for each track."""
-
-    text: str
-    track_id: str
-    followers: dict[str, StandingQuery]
-
-
 class GroundingNode(ManagedNode):
     """Remembers everybody's motion, grounds sentences in it, and watches for what it is told to.
 
@@ -90,7 +79,8 @@ class GroundingNode(ManagedNode):
         self._action: ActionServer | None = None
         self._service: Any = None
         self._lock = threading.Lock()  # of the standing queries
-        self._watches: dict[int, Watch] = {}
+        self._watches: Watches | None = None
+        self._frame_id = ""
         self._stopping = threading.Event()
 
     def configure(self) -> None:
@@ -104,7 +94,9 @@ class GroundingNode(ManagedNode):
             self._grounder = Grounder(self._given.motion_text, self._given.calibration, config, ask)
         self.monitor.facts["encoder"] = self._grounder.motion_text.name
         self._memory = MotionMemory(self._node_settings.history)
-        self._watch_ids, self._sighting_ids = itertools.count(1), itertools.count(1)
+        self._watches = Watches(
+            self._grounder, self.settings(StandingConfig), self._node_settings.most_queries
+        )
         self._waiting_goals = 0
         self._events = self.advertise(SegmentEvent, "grounded_events", EVENTS_QOS)
         self._stopping.clear()
@@ -134,8 +126,7 @@ class GroundingNode(ManagedNode):
         self.destroy_subscription(self._boundaries)
         self._watcher.close()
         with self._lock:
-            for watch in self._watches.values():
-                self._end(watch)
+            self._tell(self._watches.close())
         self._events.wait_for_all_acked(timeout=ACKNOWLEDGE)
 
     def cleanup(self) -> None:
@@ -145,7 +136,7 @@ class GroundingNode(ManagedNode):
             self._action.destroy()
             self.destroy_service(self._service)
             self._action = None
-        self._watches = {}
+        self._watches = None
         self._grounder = None
 
     def make_haste(self) -> None:
@@ -294,63 +285,27 @@ class GroundingNode(ManagedNode):
         self, request: WatchMotion.Request, response: WatchMotion.Response
     ) -> WatchMotion.Response:
         with self._lock:
-            response.ok, response.id, response.message = (
-                self._begin_watch(request) if request.enable else self._end_watch(request)
-            )
+            try:
+                if request.enable:
+                    response.id, response.message = self._watches.begin(request.text, request.track_id)
+                else:
+                    response.id, told = self._watches.end(request.id, request.text, request.track_id)
+                    response.message = "no longer watched for"
+                    self._tell(told)
+                response.ok = True
+            except ValueError as error:
+                response.message = str(error)
         return response
-
-    def _begin_watch(self, request: WatchMotion.Request) -> tuple[bool, int, str]:
-        division = partition(request.text)
-        if not division.actions:
-            return False, 0, "; ".join(division.notes)
-        for number, watch in self._watches.items():
-            if (watch.text, watch.track_id) == (request.text, request.track_id):
-                return True, number, "this is watched for already"
-        if len(self._watches) >= self._node_settings.most_queries:
-            return False, 0, f"{len(self._watches)} standing queries are the most at a time"
-        number = next(self._watch_ids)
-        self._watches[number] = Watch(request.text, request.track_id, {})
-        return True, number, "watching for: " + "; ".join(dict.fromkeys(division.actions))
-
-    def _end_watch(self, request: WatchMotion.Request) -> tuple[bool, int, str]:
-        for number, watch in self._watches.items():
-            if request.id in (number, 0) and (
-                request.id or (watch.text, watch.track_id) == (request.text, request.track_id)
-            ):
-                self._end(self._watches.pop(number))
-                return True, number, "no longer watched for"
-        return False, 0, "there is no such standing query"
 
     def _watch(self, item: tuple[int, str, dict[str, np.ndarray]]) -> None:
         """In the watcher's thread: one frame for every standing query."""
         stamp, frame_id, people = item
-        self._frame_id = frame_id
         with self._lock, self.monitor.timed("watch"):
-            for watch in self._watches.values():
-                for track, joints in people.items():
-                    if watch.track_id not in ("", track):
-                        continue
-                    if track not in watch.followers:
-                        watch.followers[track] = StandingQuery(
-                            self._grounder,
-                            partition(watch.text),
-                            self.settings(StandingConfig),
-                            self._sighting_ids,
-                        )
-                    self._tell(track, watch.followers[track].update(stamp, joints))
-                for track in [name for name in watch.followers if name not in people]:
-                    follower = watch.followers[track]
-                    self._tell(track, follower.update(stamp, NOBODY))
-                    if follower.empty:
-                        del watch.followers[track]
+            self._frame_id = frame_id
+            self._tell(self._watches.update(stamp, people))
 
-    def _end(self, watch: Watch) -> None:
-        for track, follower in watch.followers.items():
-            self._tell(track, follower.close())
-        watch.followers.clear()
-
-    def _tell(self, track: str, sightings: list[Sighting]) -> None:
-        for sighting in sightings:
+    def _tell(self, told: list[tuple[str, Sighting]]) -> None:
+        for track, sighting in told:
             self._events.publish(to_message(_event(sighting, track, self._frame_id), TYPES))
             self.monitor.count("events published")
 
