@@ -64,4 +64,4 @@ class PlantedText:
         return unit(_BASIS[known].mean(axis=0)) if known else _BASIS[-1]
 
 
-CALIBRATION = Calibration("planted", background=0.4, slope=2.0, bias=-6.0, weights=(6.0, 6.0, 1.0, 0.5, 0.3))
+CALIBRATION = Calibration("planted", background=0.4, slope=2.0, bias=-6.0, weights=(12.0, 1.0, 0.3))

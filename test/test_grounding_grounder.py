@@ -248,10 +248,10 @@ def test_a_fitted_score_is_a_probability():
 
 
 def test_a_perfect_parting_has_finite_weights():
-    bias, weights = fit_score([np.array([x, 0, 0, 0, 0.0]) for x in (0, 1, 2, 3)], [False, False, True, True])
+    bias, weights = fit_score([np.array([x, 0, 0.0]) for x in (0, 1, 2, 3)], [False, False, True, True])
     assert np.isfinite([bias, *weights]).all()
     model = Calibration("x", 0.3, 1.0, bias, weights)
-    assert model.score(np.array([0, 0, 0, 0, 0.0])) < 0.5 < model.score(np.array([3, 0, 0, 0, 0.0]))
+    assert model.score(np.array([0, 0, 0.0])) < 0.5 < model.score(np.array([3, 0, 0.0]))
 
 
 def test_a_calibration_travels_through_its_file(tmp_path):

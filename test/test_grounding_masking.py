@@ -29,7 +29,7 @@ def problem(rng, length, count, dimension=7, repeated=False):
         rng.standard_normal((length, dimension)),
         rng.standard_normal(length),
         texts,
-        rng.uniform(-1, 1, (count + 1, length)),
+        rng.dirichlet(np.ones(count + 1), length).T,
         rng.uniform(0, 1, length - 1),
         0.2,
     )
@@ -78,8 +78,10 @@ def naive_loss(theta, given_problem, config):
     late = [max(0, first - second + config.gap) for first, second in itertools.pairwise(centres)]
     total += config.order * np.mean(late)
     for s in steps:
-        worth = given_problem.worth[:, s]
-        total -= config.frames / length * sum(masks[i, s] * worth[i] for i in range(rows))
+        likely = np.maximum(given_problem.likely[:, s], 1e-4)
+        total += (
+            config.places / length * sum(masks[i, s] * np.log(masks[i, s] / likely[i]) for i in range(rows))
+        )
     return total
 
 
@@ -100,8 +102,8 @@ def planted(rng, plan, noise=0.3, dimension=32):
     other = unit(rng.standard_normal((1, dimension)))[0]
     clean = np.array([texts[action] if action >= 0 else other for action in truth])
     values = clean + noise * rng.standard_normal(clean.shape)
-    worth = np.vstack((texts @ unit(values).T, np.full(len(truth), 0.3)))
-    return Problem(values, np.zeros(len(truth)), texts, worth, np.ones(len(truth) - 1), 0.3), truth
+    likely = masks_of(10 * np.vstack((texts @ unit(values).T, np.full(len(truth), 0.5))), 1.0)
+    return Problem(values, np.zeros(len(truth)), texts, likely, np.ones(len(truth) - 1), 0.3), truth
 
 
 def test_masks_find_what_was_planted_from_a_blank_start():
@@ -126,10 +128,19 @@ def test_descent_goes_down_and_is_repeatable():
     np.testing.assert_array_equal(done, optimise(theta, given_problem, config))
 
 
+def test_masks_stay_where_they_start_if_nothing_else_counts():
+    """What was likely, and how likely, is kept: not only what was likeliest."""
+    rng = np.random.default_rng(5)
+    given_problem = problem(rng, 12, 2)
+    config = MaskingConfig(places=1e3, smoothness=0.0, exclusivity=0.0, order=0.0)
+    blank = optimise(np.zeros((3, 12)), given_problem, replace(config, steps=400))
+    np.testing.assert_allclose(masks_of(blank, 1.0), given_problem.likely, atol=0.02)
+
+
 def test_a_cut_stops_smoothing_exactly():
     rng = np.random.default_rng(2)
     given_problem = problem(rng, 8, 2)
-    config = MaskingConfig(exclusivity=0.0, order=0.0, frames=0.0, smoothness=50.0)
+    config = MaskingConfig(exclusivity=0.0, order=0.0, places=0.0, smoothness=50.0)
     calm = replace(config, smoothness=0.0)
     theta = rng.standard_normal((3, 8))
     linked = replace(given_problem, links=np.array([0, 0, 0, 1, 0, 0, 0], float))
@@ -145,7 +156,7 @@ def test_the_order_pulls_masks_apart():
     place = np.arange(len(truth))
 
     def centres(order):
-        config = MaskingConfig(steps=200, order=order, frames=0.0)
+        config = MaskingConfig(steps=200, order=order, places=0.0)
         masks = masks_of(optimise(np.zeros((3, len(truth))), given_problem, config), 1.0)
         return masks[:2] @ place / masks[:2].sum(axis=1)
 

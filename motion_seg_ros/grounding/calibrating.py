@@ -23,7 +23,7 @@ from motion_seg_ros.grounding.placing import PlacingConfig, places_of
 # A place that overlaps the truth by this much shows the action.
 _RIGHT = 0.3
 # Slopes that are tried, on so many examples, and the least probability that a step of the truth can have.
-_SLOPES, _FOR_SLOPE, _LEAST = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0), 120, 0.01
+_SLOPES, _FOR_SLOPE, _LEAST = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0), 200, 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +70,9 @@ def calibrate(
         raise ValueError("a calibration needs motion of what was asked for and of other things")
     background = even_cosine(np.array(right), np.array(wrong))
     config = config or GroundingConfig()
-    slope = _fit_slope(list(zip(examples, texts, strict=True))[:_FOR_SLOPE], background, config)
-    blank = Calibration(motion_text.name, background, slope, 0.0, (0.0,) * len(EVIDENCE))
-    grounder = Grounder(motion_text, blank, config)
+    name = motion_text.name
+    slope = _fit_slope(name, list(zip(examples, texts, strict=True))[:_FOR_SLOPE], background, config)
+    grounder = Grounder(motion_text, _blank(name, background, slope), config)
     evidence, present = [], []
     for example, vectors in zip(examples, texts, strict=True):
         placement = grounder.place(vectors, example.features)
@@ -83,20 +83,29 @@ def calibrate(
                 span = span_of(example.features.times, *run)
                 present.append(truth is not None and overlap(span, truth) >= _RIGHT)
     bias, weights = fit_score(evidence, present)
-    return Calibration(motion_text.name, background, slope, bias, weights)
+    return Calibration(name, background, slope, bias, weights)
+
+
+def _blank(name: str, background: float, slope: float) -> Calibration:
+    """A calibration whose scores say nothing yet."""
+    return Calibration(name, background, slope, 0.0, (0.0,) * len(EVIDENCE))
 
 
 def _fit_slope(
-    examples: Sequence[tuple[Example, NDArray[np.float64]]], background: float, config: PlacingConfig
+    name: str,
+    examples: Sequence[tuple[Example, NDArray[np.float64]]],
+    background: float,
+    config: PlacingConfig,
 ) -> float:
     """The slope under which the truth of each step is likeliest: steps of one motion are not independent, so
     what a cosine says of one is not what a logistic regression on single steps would make of it."""
     scores = []
     for slope in _SLOPES:
+        blank = _blank(name, background, slope)
         total = 0.0
         for example, vectors in examples:
             times = example.features.times
-            odds = slope * (unit(example.features.values) @ vectors.T - background)
+            odds = blank.odds(unit(example.features.values) @ vectors.T)
             inside = places_of(odds, np.zeros(len(times) + 1), step_seconds(times), config).inside
             chance = 1.0 - inside.sum(axis=0)
             for row, truth in zip(inside, example.truths, strict=True):

@@ -2,9 +2,9 @@
 
 The numbers belong to one encoder and lie beside its weights as JSON:
 
-    {"format": "motion_seg_ros.grounding/2", "encoder": NAME of the MotionText, "background": cosine,
+    {"format": "motion_seg_ros.grounding/3", "encoder": NAME of the MotionText, "background": cosine,
      "slope": number, "threshold": 0..1, "bias": number,
-     "weights": {"cosine": .., "step": .., "contrast": .., "seconds": .., "present": ..}}
+     "weights": {"cosine": .., "contrast": .., "present": ..}}
 
 ``background`` is the cosine of a step with a text at which "this shows it" and "it does not" are even, and
 ``slope`` how many log odds a cosine is worth in one of many steps that say nearly the same;
@@ -26,11 +26,10 @@ from motion_seg_ros.plain_text import InputError, reason
 
 Array = NDArray[np.float64]
 
-FORMAT = "motion_seg_ros.grounding/2"
-EVIDENCE = ("cosine", "step", "contrast", "seconds", "present")
-"""Of a span: cosine of its pooled features with the text; mean cosine of its steps; how much more it is like
-the text than the rest of the motion; the logarithm of its seconds; the log odds that it happened at all, see
-:mod:`motion_seg_ros.grounding.placing`."""
+FORMAT = "motion_seg_ros.grounding/3"
+EVIDENCE = ("cosine", "contrast", "present")
+"""Of a span: cosine of its pooled features with the text; how much more it is like the text than the rest of
+the motion; the log odds that it happened at all, see :mod:`motion_seg_ros.grounding.placing`."""
 
 # Of the logistic regression: keeps weights finite where the evidence parts the cases perfectly.
 _RIDGE = 0.1
@@ -55,8 +54,13 @@ class Calibration:
     threshold: float = 0.5
 
     def odds(self, cosines: Array) -> Array:
-        """Log odds of steps that show a text, from their cosines with it."""
-        return self.slope * (cosines - self.background)
+        """(L, k) log odds of the steps of one motion that show each text, from their cosines with it.
+
+        People and cameras that the encoder does not know shift all cosines of a text. What is even lies
+        therefore halfway between the background and the mean over the motion.
+        """
+        even = (self.background + cosines.mean(axis=0)) / 2
+        return self.slope * (cosines - even)
 
     def score(self, evidence: Array) -> float:
         """Probability, 0..1."""
@@ -112,12 +116,8 @@ def evidence_of(
     inside[1] = 1.0 - inside[0]
     pooled, _ = pool(features.values, features.attention, inside)
     cosine, rest = unit(pooled) @ text
-    steps = unit(features.values[first:last]) @ text
     outside = rest if last - first < len(features) else background
-    seconds = (last - first) * step_seconds(features.times)
-    return np.array(
-        [cosine, steps.mean(), cosine - outside, np.log(max(seconds, 1e-3)), np.clip(odds, -_SURE, _SURE)]
-    )
+    return np.array([cosine, cosine - outside, np.clip(odds, -_SURE, _SURE)])
 
 
 def step_seconds(times: NDArray[np.int64]) -> float:

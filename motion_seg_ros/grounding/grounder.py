@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.calibration import Calibration, evidence_of, step_seconds
 from motion_seg_ros.grounding.history import RATE, evenly
-from motion_seg_ros.grounding.masking import MaskingConfig, Problem, masks_of, optimise
+from motion_seg_ros.grounding.masking import LEAST, MaskingConfig, Problem, masks_of, optimise
 from motion_seg_ros.grounding.motion_text import MotionFeatures, MotionText, unit
 from motion_seg_ros.grounding.partition import Ask, Partition, partition
 from motion_seg_ros.grounding.placing import PlacingConfig, best_run, places_of
@@ -25,8 +25,6 @@ STAGES = ("partition", "encode", "mask", "score")
 # To say where something is, it is taken to be there; a place that is less likely than the other number even
 # then is none: the sub-actions around leave no room.
 _SURELY, _ROOM = 0.999, 0.5
-# Least probability, so that every logarithm is finite.
-_LEAST = 1e-4
 # Deviation of where a known change of motion is, in steps.
 _BLUR = 1.0
 # Fewest joints that make a frame one of a person.
@@ -265,7 +263,7 @@ class Grounder:
         masks = likely
         try:
             theta = optimise(
-                config.sharpness * np.log(np.maximum(likely, _LEAST)),
+                config.sharpness * np.log(np.maximum(likely, LEAST)),
                 problem,
                 config,
                 lambda done: proceed("mask", done / max(1, config.steps)),

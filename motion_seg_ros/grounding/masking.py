@@ -7,11 +7,11 @@ last row being the background, and M the softmax of theta / T over rows,
     m_i = P(M_i * F)        attention pooling with log masks, see :func:`motion_text.pool`
     L   = - mean_i log softmax_j(cos(m_i, t_j) / tau)_i
           + l_e mean_{i<j, l} M_il M_jl + l_s mean_{i, l} link_l (M_il - M_i,l+1)^2
-          + l_o mean_i max(0, c_i - c_i+1 + delta) - l_f mean_l sum_i M_il w_il
+          + l_o mean_i max(0, c_i - c_i+1 + delta) + l_p mean_l KL(M_l || p_l)
 
-where c_i is the mean time of mask i and w_il what a single step is worth to it, say how likely it belongs
-there. The contrastive loss alone is content with the few best steps of an action; the last term makes it
-want all of them. Two more additions: the softmax of the contrastive loss also runs over a text that says
+where c_i is the mean time of mask i and p_il how likely a step belongs to it before. The contrastive loss
+alone is content with the few best steps of an action; the last term keeps what else is likely, and as likely
+as it is. Two more additions: the softmax of the contrastive loss also runs over a text that says
 nothing, of the cosine of the background, or one sub-action alone would have no gradient; and sub-actions of
 nearly the same text, as in a repetition, are not told apart. Gradients are by hand.
 """
@@ -32,6 +32,9 @@ Array = NDArray[np.float64]
 # Texts more alike than this name one action.
 _SAME_TEXT = 0.95
 
+LEAST = 1e-4
+"""Least probability of a mask at a step before, so that every logarithm is finite."""
+
 
 @dataclass(frozen=True)
 class MaskingConfig:
@@ -43,7 +46,7 @@ class MaskingConfig:
     sharpness: float = setting(1.0, "Temperature T of the masks", low=0.1, high=10.0)
     exclusivity: float = setting(1.0, "Weight of mask exclusivity", low=0.0, high=100.0)
     smoothness: float = setting(5.0, "Weight of mask smoothness", low=0.0, high=1000.0)
-    frames: float = setting(5.0, "Weight of what single steps are worth", low=0.0, high=100.0)
+    places: float = setting(20.0, "Weight of staying near the probabilities given", low=0.0, high=1000.0)
     order: float = setting(1.0, "Weight of the order of sub-actions", low=0.0, high=100.0)
     gap: float = setting(
         0.05, "Least distance of two masks' centres, as a share of the motion", low=0.0, high=0.5
@@ -61,7 +64,7 @@ class Problem:
     ----------
     values : (L, d) and attention : (L,) of the motion.
     texts : (k, d) unit vectors.
-    worth : (k + 1, L) of single steps to each mask, the background's last.
+    likely : (k + 1, L) probabilities of each mask at each step, the background's last.
     links : (L - 1,) in 0..1, the probability that no boundary lies between steps l and l + 1.
     background : cosine of a motion with a text that has nothing to do with it.
     """
@@ -69,7 +72,7 @@ class Problem:
     values: Array
     attention: Array
     texts: Array
-    worth: Array
+    likely: Array
     links: Array
     background: float
 
@@ -87,7 +90,7 @@ def loss_and_gradient(theta: Array, problem: Problem, config: MaskingConfig) -> 
     slope = np.zeros_like(masks)
     count = len(problem.texts)
     total, slope[:count] = _contrast(masks[:count], problem, config.temperature)
-    for part in (_exclusivity, _smoothness, _order, _frames):
+    for part in (_exclusivity, _smoothness, _order, _places):
         value, change = part(masks, problem, config)
         total += value
         slope += change
@@ -150,9 +153,11 @@ def _order(masks: Array, problem: Problem, config: MaskingConfig) -> tuple[float
     return scale * float(missing[late].sum()), slope
 
 
-def _frames(masks: Array, problem: Problem, config: MaskingConfig) -> tuple[float, Array]:
-    slope = -config.frames / masks.shape[1] * problem.worth
-    return float((masks * slope).sum()), slope
+def _places(masks: Array, problem: Problem, config: MaskingConfig) -> tuple[float, Array]:
+    scale = config.places / masks.shape[1]
+    ratio = np.log(np.maximum(masks, 1e-12)) - np.log(np.maximum(problem.likely, LEAST))
+    # The derivative's 1 is left out: masks sum to 1 at every step.
+    return scale * float((masks * ratio).sum()), scale * ratio
 
 
 class Adam:

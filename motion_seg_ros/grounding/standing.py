@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from motion_seg_ros.grounding.calibration import step_seconds
 from motion_seg_ros.grounding.grounder import Candidate, Grounder, links_between
 from motion_seg_ros.grounding.history import MotionHistory
-from motion_seg_ros.grounding.masking import MaskingConfig, Problem, masks_of, optimise
+from motion_seg_ros.grounding.masking import LEAST, MaskingConfig, Problem, masks_of, optimise
 from motion_seg_ros.grounding.motion_text import MotionFeatures, unit
 from motion_seg_ros.grounding.partition import Partition
 from motion_seg_ros.grounding.placing import places_of
@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 
 # Looks begin on a common grid (ns), so that a step is the same step in all of them.
 _GRID = 1_000_000_000
-# Logit of the row that a new step is most like.
-_START = 2.0
+# Seconds around a step that speak for it.
+_AROUND = 1.0
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,8 @@ class StandingQuery:
 
     def _follow(self, features: MotionFeatures) -> Array:
         """Shift theta to the steps of these features, and improve it."""
-        background = self._grounder.calibration.background
-        similarity = unit(features.values) @ self._texts.T
-        theta = np.zeros((len(self._actions) + 1, len(features)))
-        best = np.where(similarity.max(axis=1) > background, similarity.argmax(axis=1), -1)
-        theta[best, np.arange(len(best))] = _START
+        likely = self._likely(features)
+        theta = self._masking.sharpness * np.log(np.maximum(likely, LEAST))
         if len(self._times):
             nearest = np.clip(np.searchsorted(self._times, features.times), 0, len(self._times) - 1)
             left = np.maximum(nearest - 1, 0)
@@ -157,13 +154,24 @@ class StandingQuery:
             features.values,
             features.attention,
             self._texts,
-            np.vstack((similarity.T, np.full(len(features), background))),
+            likely,
             links_between(features.times, ()),
-            background,
+            self._grounder.calibration.background,
         )
         self._theta = optimise(theta, problem, self._masking)
         self._times = features.times
         return masks_of(self._theta, self._masking.sharpness)
+
+    def _likely(self, features: MotionFeatures) -> Array:
+        """(k + 1, L) how likely each step shows each sub-action, the background last, by the sum of the log
+        odds of the steps around it; each is as likely as the background before.
+        """
+        odds = self._grounder.calibration.odds(unit(features.values) @ self._texts.T)
+        reach = round(_AROUND / step_seconds(features.times) / 2)
+        sums = np.vstack((np.zeros(odds.shape[1]), np.cumsum(odds, axis=0)))
+        places = np.arange(len(odds))
+        around = sums[np.minimum(places + reach + 1, len(odds))] - sums[np.maximum(places - reach, 0)]
+        return masks_of(np.vstack((around.T, np.zeros(len(odds)))), 1.0)
 
     def _seen(self, row: int, mask: NDArray[np.bool_], features: MotionFeatures) -> list[Candidate]:
         """The runs of one mask that the score believes; runs with a short pause between them are one."""

@@ -24,9 +24,6 @@ _INPUTS = 600
 _MOST_ACTIONS, _MOST_OTHERS = 4, 2
 # Nobody asks about less than a second, and the encoder cannot see it.
 _SHORTEST = round(RATE)
-_AS_RECORDED = DisturbanceConfig(
-    speed=0, pace=0, turn=0, extent=0, posture=0, reach=0, noise=0, unseen=0, camera=0
-)
 # What sub-actions look like after a sentence was split.
 _FORMS = ("base", "third", "gerund")
 
@@ -47,30 +44,42 @@ class _Trained:
 
 
 def calibrated(
-    model: MotionTextModel, name: str, motions: Motions, embed: Embed, count: int, seed: int
+    model: MotionTextModel,
+    name: str,
+    motions: Motions,
+    embed: Embed,
+    count: int,
+    disturbance: DisturbanceConfig,
+    seed: int,
 ) -> Calibration:
     """The calibration of a model from ``count`` spliced examples of motions that it was not trained on.
 
-    In each, some actions that are asked for did not happen, and some that happened are not asked for.
+    In each, some actions that are asked for did not happen, and some that happened are not asked for. They
+    are disturbed as in training: how sure the model is of recordings like those that it knows says nothing
+    about others.
     """
     rng = np.random.default_rng((seed, 4))
     by_action: dict[tuple[str, str], list[Span]] = {}
     for span in motions.spans:
         by_action.setdefault((span.action.name, span.action.side), []).append(span)
-    examples = [_example(model, motions, list(by_action.values()), rng) for _ in range(count)]
+    examples = [_example(model, motions, list(by_action.values()), disturbance, rng) for _ in range(count)]
     return calibrate(_Trained(model.eval(), embed, name), [one for one in examples if one.actions])
 
 
 @torch.no_grad()
 def _example(
-    model: MotionTextModel, motions: Motions, pools: list[list[Span]], rng: np.random.Generator
+    model: MotionTextModel,
+    motions: Motions,
+    pools: list[list[Span]],
+    disturbance: DisturbanceConfig,
+    rng: np.random.Generator,
 ) -> Example:
     length = 0
     while length < _SHORTEST:
         order = rng.permutation(len(pools))
         happening = int(rng.integers(1, _MOST_ACTIONS + _MOST_OTHERS + 1))
         chosen = [pools[number][int(rng.integers(len(pools[number])))] for number in order[:happening]]
-        drawn = sequence(motions, chosen, _INPUTS, _AS_RECORDED, rng, longest=_INPUTS // 3)
+        drawn = sequence(motions, chosen, _INPUTS, disturbance, rng, longest=_INPUTS // 3)
         length = drawn.parts[-1][1] // STRIDE * STRIDE
     values, attention = model.eval().motion(torch.from_numpy(drawn.inputs[None, :length]))
     step = round(STRIDE / RATE * 1e9)

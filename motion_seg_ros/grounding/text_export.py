@@ -51,7 +51,8 @@ def export(checkpoint: TextCheckpoint, out: Path, kept: Motions, embed: Embed) -
     error = _networks(checkpoint, model, out)
     name = network_name((out / MOTION_MODEL).read_bytes(), (out / TEXT_MODEL).read_bytes())
     config = checkpoint.config
-    calibrated(model, name, kept, embed, config.examples, config.seed).save(out / CALIBRATION)
+    calibration = calibrated(model, name, kept, embed, config.examples, config.disturbance, config.seed)
+    calibration.save(out / CALIBRATION)
     (out / CARD).write_text(_model_card(checkpoint, error), encoding="utf-8")
     names = (MOTION_MODEL, TEXT_MODEL, CALIBRATION, CARD)
     sums = [f"{hashlib.sha256((out / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
