@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -75,21 +76,22 @@ def type_name(msg: Any) -> str:
 
 
 def stamp_of(msg: Any) -> int | None:
-    """The header's stamp in nanoseconds; None for a message without a header or a stamp above zero.
+    """The header's stamp in nanoseconds; None for a message without a header or a valid stamp above zero.
 
     A MarkerArray has no header of its own: the first stamp among its markers counts.
     """
     header = getattr(msg, "header", None)
     for item in (header,) if header is not None else (m.header for m in getattr(msg, "markers", ())):
-        if item.stamp.sec >= 0 and (stamp := time_to_ns(item.stamp)):
-            return stamp
+        with suppress(MessageError):
+            if stamp := time_to_ns(item.stamp):
+                return stamp
     return None
 
 
 def time_to_ns(time: Any) -> int:
-    """Nanoseconds of a builtin_interfaces/Time; MessageError for one before 1970."""
-    if time.sec < 0:
-        raise MessageError(f"a time of {time.sec} s is none that a message may hold")
+    """Nanoseconds of a builtin_interfaces/Time; MessageError for one that no clock shows."""
+    if time.sec < 0 or time.nanosec >= _SECOND:
+        raise MessageError(f"a time of {time.sec} s and {time.nanosec} ns is none that a message may hold")
     return int(time.sec) * _SECOND + int(time.nanosec)
 
 
@@ -316,6 +318,12 @@ def _moved(points: NDArray[np.float64], pose: Any) -> NDArray[np.float64]:
 def _event_from_message(msg: Any) -> SegmentEvent:
     if int(msg.type) not in tuple(EventType):
         raise MessageError(f"{msg.type} is no type of a segment's event")
+    start, end = time_to_ns(msg.start), time_to_ns(msg.end)
+    if end < start:
+        raise MessageError(f"a segment from {start} to {end} ns ends before it starts")
+    sure = float(msg.confidence), float(msg.boundary_confidence)
+    if not all(0 <= value <= 1 for value in sure):
+        raise MessageError(f"confidences of {sure[0]:g} and {sure[1]:g} are not from 0 to 1")
     return SegmentEvent(
         stamp=time_to_ns(msg.header.stamp),
         frame_id=frame_id_of(msg),
@@ -325,10 +333,10 @@ def _event_from_message(msg: Any) -> SegmentEvent:
         type=EventType(int(msg.type)),
         final=bool(msg.final),
         motion_id=int(msg.motion_id),
-        start=time_to_ns(msg.start),
-        end=time_to_ns(msg.end),
-        confidence=float(msg.confidence),
-        boundary_confidence=float(msg.boundary_confidence),
+        start=start,
+        end=end,
+        confidence=sure[0],
+        boundary_confidence=sure[1],
         label=str(msg.label),
         label_source=str(msg.label_source),
         concept_tokens=tuple(int(token) for token in msg.concept_tokens),
