@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 from chat_server import ChatServer, says
 from planted import CALIBRATION, PlantedText, motion
-from ros_graph import LATCHED, Graph
+from ros_graph import LATCHED, Graph, Hosted
 
 rclpy = pytest.importorskip("rclpy", reason="no ROS 2: ./run test brings one")
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
 
 from motion_seg_ros.action import GroundMotion
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, ns_to_time, to_message
@@ -57,46 +56,30 @@ class Rig:
     """The node in a thread of this process, and a client in another context."""
 
     def __init__(self, folder, **parameters) -> None:
-        self.graph = Graph(folder)
         # Nothing may be lost, however busy the machine is.
         lossless = {"reliability": "reliable", "history": "keep_all"}
         parameters |= {f"qos_overrides./skeletons.subscription.{key}": lossless[key] for key in lossless}
-        self._parameters = [Parameter(name, value=value) for name, value in parameters.items()]
         self.encoder = SlowText()
+        make = partial(GroundingNode, Grounder(self.encoder, CALIBRATION))
+        self._hosted = Hosted(folder, make, **parameters)
+        self.graph = self._hosted.graph
+
+    @property
+    def node(self) -> GroundingNode:
+        return self._hosted.node
 
     def __enter__(self) -> Rig:
-        self.graph.__enter__()
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context)
-        self.node = GroundingNode(
-            Grounder(self.encoder, CALIBRATION), context=self.context, parameter_overrides=self._parameters
-        )
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(self.node)
-        self.node.start()
-        self._running = True
-        self._thread = threading.Thread(target=self._spin)
-        self._thread.start()
+        self._hosted.__enter__()
         self.client = ActionClient(self.graph.node, GroundMotion, "ground_motion")
         self.graph.until(self.client.server_is_ready)
         self.skeletons = self.graph.publisher(SkeletonArray, "skeletons", LATCHED)
         self.feedback: list = []
         return self
 
-    def _spin(self) -> None:
-        while self._running:
-            self._executor.spin_once(timeout_sec=0.05)
-
     def __exit__(self, *_: object) -> None:
         self.encoder.gate.set()
-        self._running = False
-        self._thread.join()
-        self.node.stop()
-        self._executor.shutdown()
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
         self.client.destroy()
-        self.graph.__exit__()
+        self._hosted.__exit__()
 
     def show(self, script, start=SECOND, track="1", change=lambda joints: joints):
         stamps, joints = motion(script, start=start)

@@ -82,8 +82,14 @@ def test_tokens_over_dds_are_those_of_the_core(graph, weights):
 def test_cameras_are_encoded_in_one_call(graph, weights):
     left, right = list(frames(DAY)), list(frames(DAY[1:]))
     right = [type(item)(item.stamp + 5_000_000, "right", item.skeletons) for item in right]
+    lossless = {"reliability": "reliable", "durability": "transient_local", "depth": 10000}
     tokens, _ = start(
-        graph, weights, topics="skeletons, other/skeletons", batch_period=0.2, providers="cuda,cpu"
+        graph,
+        weights,
+        topics="skeletons, other/skeletons",
+        batch_period=0.2,
+        providers="cuda,cpu",
+        **{f"qos_overrides./other/skeletons.subscription.{key}": value for key, value in lossless.items()},
     )
     other = graph.publisher(SkeletonArray, "other/skeletons", LATCHED)
     main = graph.publisher(SkeletonArray, "skeletons", LATCHED)

@@ -63,7 +63,7 @@ def test_events_over_dds_are_those_of_the_core(graph):
 
 def test_questions_and_answers_are_told_on_a_topic_and_in_diagnostics(graph):
     _, publisher = start(graph)
-    told = graph.collect(String, "tvs", LATCHED)
+    told = graph.collect(String, "tvs")
     graph.until(lambda: graph.node.count_publishers("tvs"))
     graph.spin(0.5)
     for item in frames(DAY):

@@ -38,7 +38,7 @@ def published() -> dict[str, str]:
     for path in (REPOSITORY / "motion_seg_ros" / "nodes").glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
             if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in (
-                "create_lifecycle_publisher",
+                "advertise",
                 "create_publisher",
             ):
                 kind, topic = call.args[:2]
