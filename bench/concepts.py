@@ -31,7 +31,9 @@ from motion_seg_ros.evaluation.concepts import (
     pose_clusters,
 )
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
+from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, motion_inputs
+from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 
 # The actions of the second part of the Bandai-Namco data, and its styles that no training may see.
 ACTIONS = (
@@ -105,6 +107,29 @@ def times(encoder: ConceptEncoder, inputs: np.ndarray) -> list[str]:
     return rows
 
 
+def stream_time(encoder: ConceptEncoder, clip: Clip) -> str:
+    """A frame of one person through the tokenizer: inputs and network, three times over."""
+    frames = [
+        SkeletonFrame(
+            round(index * 1e9 / clip.fps),
+            "camera",
+            (Skeleton("a", "smpl22", joints, np.ones(22, np.float32), np.zeros((0, 2), np.float32)),),
+        )
+        for index, joints in enumerate(clip.joints.astype(np.float64))
+    ]
+    means = []
+    for _ in range(3):
+        tokenizer = Tokenizer(encoder)
+        begin = time.perf_counter()
+        for frame in frames:
+            tokenizer.update(frame)
+        means.append(1e3 * (time.perf_counter() - begin) / len(frames))
+    return (
+        f"| a frame of one person's stream at {clip.fps:g} Hz, inputs and network: mean of {len(frames)}, "
+        f"best and worst of three runs | {min(means):.2f}, {max(means):.2f} ms |"
+    )
+
+
 def ablation(data: Path, out: Path, name: str, seeds: int, epochs: int) -> list[str]:
     """Train with terms on and off, over seeds; means and deviations of the validation's measurements."""
     from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig
@@ -147,14 +172,14 @@ def main() -> None:
     lines = [f"Codebook {encoder.info.codebook[:12]}, {encoder.info.codes} codes.", "", "| | |", "|---|---|"]
     if (options.data / "bandai_namco").is_dir():
         lines += bandai(encoder, load_motion(options.data / "bandai_namco"))
-    inputs = None
+    measured: list[str] = []
     for name in LABELLED:
         if (options.data / name).is_dir():
             clips = [clip for clip in load_motion(options.data / name) if clip.spans]
             lines.append(labelled(encoder, name, clips))
-            inputs = motion_inputs(clips[0].joints, clips[0].fps)
-    if inputs is not None:
-        lines += times(encoder, inputs)
+            measured = times(encoder, motion_inputs(clips[0].joints, clips[0].fps))
+            measured.append(stream_time(encoder, clips[0]))
+    lines += measured
     if options.ablate:
         lines += ablation(options.data, options.out, options.config, options.ablate, options.epochs)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,17 @@ class Pairs:
     windows: Windows
     video: NDArray[np.uint8]
     flow: NDArray[np.float32]
+
+    def turned(self, chosen: NDArray[np.intp], turn: NDArray[np.bool_]) -> Pairs:
+        """Some of the pairs (P,), those that are to ``turn`` (P,) as a mirror shows them."""
+        windows, video, flow = self.windows[chosen], self.video[chosen], self.flow[chosen]
+        cells = flow.reshape(*flow.shape[:2], FLOW_CELLS, FLOW_CELLS, 2)
+        other = (cells[:, :, :, ::-1] * np.array([-1, 1], np.float32)).reshape(flow.shape)
+        return Pairs(
+            replace(windows, mirror=windows.mirror ^ turn),
+            np.where(turn[:, None, None, None], video[..., ::-1], video),
+            np.where(turn[:, None, None], other, flow),
+        )
 
 
 def render_pairs(

@@ -267,21 +267,21 @@ def _batch(
     size = max(config.batch // processes, 1)
     paired = min(config.paired // processes, size) if len(pairs.windows) else 0
     chosen = rng.permutation(len(pairs.windows))[:paired]
+    shown = pairs.turned(chosen, rng.random(len(chosen)) < 0.5)
     free = choose_windows(
         motions, size - len(chosen), config.frames, rng, speed=config.augmentation.speed, mirror=True
     )
-    windows = pairs.windows[chosen].followed_by(free)
+    windows = shown.windows.followed_by(free)
     motion, valid = augmented_windows(motions, windows, config.frames, config.augmentation, rng)
-    video = pairs.video[chosen]
     scale = pairs.flow.std() + 1e-6 if len(chosen) else 1.0
     return Batch(
         torch.from_numpy(motion),
         torch.from_numpy(in_another_posture(motion, config.augmentation, rng)),
         torch.from_numpy(valid).float(),
         torch.from_numpy(names_of(motions, windows, config.frames)),
-        torch.from_numpy(video).float() / 255,
-        torch.from_numpy(thumbnails(video)),
-        torch.from_numpy(pairs.flow[chosen] / scale),
+        torch.from_numpy(shown.video).float() / 255,
+        torch.from_numpy(thumbnails(shown.video)),
+        torch.from_numpy(shown.flow / scale),
     )
 
 
