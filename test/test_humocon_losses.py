@@ -73,12 +73,20 @@ def test_a_concept_is_told_from_the_others_of_the_batch(classifier):
 
 
 def test_alignment_is_least_where_each_motion_is_nearest_to_its_own_video():
-    right = torch.eye(4)
+    right = torch.eye(4)[:, None]
     assert losses.alignment(right, right, 0.07) < 1e-4
     assert losses.alignment(right, right.roll(1, dims=0), 0.07) > 10
     torch.testing.assert_close(
-        losses.alignment(right[:1].expand(4, 4), right[:1].expand(4, 4), 0.07).exp(), torch.tensor(4.0)
+        losses.alignment(right[:1].expand(4, 1, 4), right[:1].expand(4, 1, 4), 0.07).exp(), torch.tensor(4.0)
     )
+
+
+def test_a_window_in_which_nothing_changes_is_aligned_with_itself():
+    still = torch.eye(4)[:, None].expand(4, 3, 4)
+    assert losses.alignment(still, still, 0.07) < 1e-4
+    # The moments of other windows count, each of them.
+    same = still[:1].expand(4, 3, 4)
+    torch.testing.assert_close(losses.alignment(same, same, 0.07).exp(), torch.tensor(1.0 + 3 * 3))
 
 
 def test_names_are_told_where_they_are_known():

@@ -57,6 +57,10 @@ wave with the {side} hand
     0.5  hand_r 0.75 0.1 0.45
   * 0.22  hand_r 0.8 0.1 0.2
   * 0.22  hand_r 0.6 0.1 0.7
+  or
+    0.8  hand_r 0.45 0.1 0.1
+  * 0.35  hand_r 0.45 -0.05 0.12
+  * 0.35  hand_r 0.43 0.25 0.1
 wave with both hands
     0.5  hand_lr 0.15 0.2 0.9
   * 0.28  hand_lr 0.15 -0.1 0.92
@@ -73,14 +77,42 @@ wave with both hands
     0.5  hand_l 0.2 -0.1 0.85  hand_r 0.2 0.4 0.8
   * 0.3  hand_l 0.2 0.45 0.8  hand_r 0.2 -0.15 0.85
   * 0.3  hand_l 0.2 -0.15 0.85  hand_r 0.2 0.45 0.8
+  or
+    0.8  hand_lr 0.45 0.15 0.1
+  * 0.35  hand_lr 0.45 0 0.12
+  * 0.35  hand_lr 0.43 0.3 0.1
 raise the {side} hand
   * 0.7  hand_r 0.12 0.18 0.96
   * 0.7  hand_r 0.12 0.18 0.96
   * 0.7  -
+  or
+  * 0.7  hand_r 0.3 0.15 0.4
+  * 1.2  hand_r 0.3 0.15 0.4
+  * 0.7  -
+  or
+  * 0.8  hand_r 0.5 0.1 0.65
+  * 1  hand_r 0.5 0.1 0.65
+  * 0.8  -
+  or
+  * 1  hand_r 0.45 0.05 0.1
+  * 1.4  hand_r 0.45 0.05 0.12
+  * 1  -
 raise both hands
   * 0.8  hand_lr 0.12 0.18 0.96
   * 0.6  hand_lr 0.12 0.18 0.96
   * 0.8  -
+  or
+  * 0.7  hand_lr 0.3 0.2 0.4
+  * 1.2  hand_lr 0.3 0.2 0.4
+  * 0.7  -
+  or
+  * 0.8  hand_lr 0.5 0.12 0.65
+  * 1  hand_lr 0.5 0.12 0.65
+  * 0.8  -
+  or
+  * 1  hand_lr 0.45 0.08 0.1
+  * 1.4  hand_lr 0.45 0.08 0.12
+  * 1  -
 raise the {side} arm to the side
   * 0.7  hand_r 0 0.97 0.1
   * 0.4  hand_r 0 0.97 0.1

@@ -82,12 +82,17 @@ def naming(quantised: Tensor, prototypes: Tensor, names: Tensor, temperature: fl
 
 
 def alignment(motion: Tensor, video: Tensor, temperature: float) -> Tensor:
-    """L_align: of the batch's videos, a motion's own is the nearest, and the other way round (InfoNCE).
+    """L_align: of all moments that the batch's videos show, a motion's own is the nearest, and the other way
+    round (InfoNCE). Other moments of the same window are neither right nor wrong: people also stand still.
 
     Parameters
     ----------
-    motion, video : (B, P) unit vectors; row i of both shows the same moment.
+    motion, video : (B, n, P) unit vectors; row i of both shows the same moments.
     """
-    logits = motion @ video.T / temperature
-    own = torch.arange(len(logits), device=logits.device)
+    windows, tokens, _ = motion.shape
+    logits = motion.flatten(0, 1) @ video.flatten(0, 1).T / temperature
+    window = torch.arange(windows, device=motion.device).repeat_interleave(tokens)
+    own = torch.arange(len(logits), device=motion.device)
+    neither = (window[:, None] == window) & (own[:, None] != own)
+    logits = logits.masked_fill(neither, -torch.inf)
     return (functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)) / 2

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from motion_seg_ros.humocon.configuration import ModelConfig
 from motion_seg_ros.humocon.quantiser import Quantiser
-from motion_seg_ros.humocon.synthesis import vocabulary
+from motion_seg_ros.humocon.synthesis import deeds
 from motion_seg_ros.skeleton.motion_inputs import (
     FRAMES_PER_TOKEN,
     INPUTS,
@@ -234,23 +234,23 @@ class HyperClassifier(nn.Module):
 
 
 class Projection(nn.Module):
-    """Windows of embeddings (B, n, E) to unit vectors (B, n P) in which video and motion are compared.
+    """States (B, n, S) of moments to unit vectors (B, n, P) in which video and motion are compared.
 
-    Token by token, so that what happens when counts: the cosine of two windows is the mean of their tokens'.
-    Centred and scaled over the batch: otherwise both sides first shrink to one point, where nothing is
-    gained by moving.
+    States, not embeddings: a picture tells the pose of its moment, which codes are to leave out. Centred and
+    scaled over the batch: otherwise both sides first shrink to one point, where nothing is gained by moving.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, states: int, size: int) -> None:
         super().__init__()
-        self.inner = nn.Sequential(nn.Linear(config.embedding, 2 * config.projection), nn.SiLU())
-        self.outer = nn.Linear(2 * config.projection, config.projection)
-        self.spread = nn.BatchNorm1d(config.projection, affine=False)
+        self.inner = nn.Sequential(nn.Linear(states, 2 * size), nn.SiLU())
+        self.outer = nn.Linear(2 * size, size)
+        self.spread = nn.BatchNorm1d(size, affine=False)
 
-    def forward(self, embeddings: Tensor) -> Tensor:
-        # Of unit vectors, so that numbers are about 1.
-        x = self.outer(self.inner(embeddings * embeddings.shape[2] ** 0.5))
-        return functional.normalize(self.spread(x.transpose(1, 2)).flatten(1), dim=1, eps=1e-6)
+    def forward(self, states: Tensor) -> Tensor:
+        # Numbers of about 1, whatever the states have become.
+        x = functional.normalize(states, dim=2, eps=1e-6) * states.shape[2] ** 0.5
+        x = self.spread(self.outer(self.inner(x)).transpose(1, 2)).transpose(1, 2)
+        return functional.normalize(x, dim=2, eps=1e-6)
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class ConceptModel(nn.Module):
             nn.SiLU(),
             nn.Linear(2 * config.embedding, MOMENT_TARGETS),
         )
-        self.motion_decoder = Decoder(config.embedding, config.channels, STATE_TARGETS, FRAMES_PER_TOKEN)
+        self.motion_decoder = Decoder(config.embedding, config.channels // 2, STATE_TARGETS, FRAMES_PER_TOKEN)
         velocity = VELOCITIES.stop - VELOCITIES.start + MOTION.stop - MOTION.start - 1
         self.motion_classifier = HyperClassifier(config.embedding, config.states, config.classifier, velocity)
         self.video = VideoEncoder(config)
@@ -293,9 +293,9 @@ class ConceptModel(nn.Module):
         self.video_classifier = HyperClassifier(
             config.embedding, config.video_channels, config.classifier, 2 * FLOW_CELLS**2
         )
-        self.name_prototypes = nn.Parameter(torch.randn(len(vocabulary()), config.embedding))
-        self.motion_projection = Projection(config)
-        self.video_projection = Projection(config)
+        self.name_prototypes = nn.Parameter(torch.randn(len(deeds()), config.embedding))
+        self.motion_projection = Projection(config.states, config.projection)
+        self.video_projection = Projection(config.video_channels, config.projection)
 
     def encode_motion(self, motion: Tensor) -> Encoded:
         """Whole windows (B, 4 n, INPUTS) from their beginning."""
@@ -310,8 +310,10 @@ class ConceptModel(nn.Module):
         return Encoded(states, embeddings, codes, self.video_codes.quantised(embeddings, codes))
 
     def project(self, motion: Tensor, video: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit vectors (B, n P) of windows of motion and of video, from embeddings (B, n, E)."""
-        return self.motion_projection(motion), self.video_projection(video)
+        """Unit vectors (B, n, P) of the moments that windows show, from the states of motion (B, 4 n, S), of
+        which the last of each token counts, and of video (B, n, S')."""
+        last = motion[:, FRAMES_PER_TOKEN - 1 :: FRAMES_PER_TOKEN]
+        return self.motion_projection(last), self.video_projection(video)
 
     def velocity_targets(self, motion: Tensor) -> Tensor:
         """Normalised velocities (..., V) of joints and root; 0, the mean, where unseen."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.datasets.clips import Clip, load_motion
 from motion_seg_ros.humocon.configuration import SourceConfig
-from motion_seg_ros.humocon.synthesis import SYNTHESIS_FPS, Synthetic, synthetic_sequence, vocabulary
+from motion_seg_ros.humocon.synthesis import SYNTHESIS_FPS, Synthetic, deed, deeds, synthetic_sequence
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, RATE
 
 # Every so manieth clip of a source is for validation.
@@ -110,23 +110,23 @@ def _made_up(name: str, motion: Synthetic) -> Clip:
 
 @lru_cache(maxsize=1)
 def _places() -> tuple[dict[str, int], dict[str, int]]:
-    """Place of each name in the vocabulary, and that of what its mirror image is called."""
-    names = {name: place for place, name in enumerate(vocabulary())}
+    """Place of each of the deeds, and that of what its mirror image is called."""
+    names = {name: place for place, name in enumerate(deeds())}
     other = {"left": "right", "right": "left"}
     turned = {name: " ".join(other.get(word, word) for word in name.split()) for name in names}
     return names, {name: names.get(mirror, -1) for name, mirror in turned.items()}
 
 
 def names_of(motions: Motions, windows: Windows, frames: int) -> NDArray[np.int64]:
-    """Place in the vocabulary of what each token of windows of ``frames`` steps ends in, (N, frames / 4);
-    -1 where that is not known."""
+    """Place among :func:`.synthesis.deeds` of what each token of windows of ``frames`` steps ends in,
+    (N, frames / 4); -1 where that is not known."""
     ends = np.arange(1, frames // FRAMES_PER_TOKEN + 1) * FRAMES_PER_TOKEN / RATE
     found = np.full((len(windows), len(ends)), -1, np.int64)
     for row, (index, start, speed) in enumerate(zip(windows.clip, windows.start, windows.speed, strict=True)):
         clip = motions.clips[index]
         place = (start + speed * ends) * clip.fps
         for begin, end, name in clip.spans:
-            found[row, (place >= begin) & (place < end)] = _places()[int(windows.mirror[row])][name]
+            found[row, (place >= begin) & (place < end)] = _places()[int(windows.mirror[row])][deed(name)]
     return found
 
 

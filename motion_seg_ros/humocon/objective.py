@@ -15,7 +15,7 @@ from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
 TERMS = ("motion", "video", "dis", "act", "align", "names")
 # States of a batch that L_dis and L_act look at: their cost is quadratic in them.
-_STATES = 128
+_STATES = 64
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Objective(nn.Module):
                 terms["video"] = losses.reconstruction(decoded, batch.thumbnails, weight)
                 kinds.append((model.video_classifier, video, valid, batch.flow))
             if config.align:
-                both = model.project(motion.embeddings[: len(valid)], video.embeddings)
+                both = model.project(motion.states[: len(valid)], video.states)
                 terms["align"] = losses.alignment(*both, config.temperature)
         if config.dis or config.act:
             for kind in kinds:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _DECAY = 0.99
-# A code with less than this share of an even usage is given to an embedding that has none of its own.
-_DEAD = 0.1
+# A code with less than this share of an even usage is given to an embedding that is far from its own.
+_DEAD = 0.15
 # It starts with this share, so that it is soon seen whether anything goes with it.
 _REVIVED = 0.3
 
@@ -64,19 +64,21 @@ class Quantiser(nn.Module):
         self.updates += 1
         self.usage.lerp_(count, 1 - decay)
         self.total.lerp_(total, 1 - decay)
-        self._revive(embeddings)
+        self._revive(embeddings, codes)
         self.codebook.copy_(functional.normalize(self.total, dim=1))
 
-    def _revive(self, embeddings: Tensor) -> None:
+    def _revive(self, embeddings: Tensor, codes: Tensor) -> None:
         even = self.usage.mean()
         dead = torch.nonzero(self.usage < _DEAD * even)[:, 0]
         # All processes count alike, so all come here together.
         if len(dead):
-            self.total[dead] = self._choose(embeddings, len(dead)) * (_REVIVED * even)
+            self.total[dead] = self._choose(embeddings, codes, len(dead)) * (_REVIVED * even)
             self.usage[dead] = _REVIVED * even
 
-    def _choose(self, embeddings: Tensor, count: int) -> Tensor:
-        chosen = embeddings[torch.randint(len(embeddings), (count,), device=embeddings.device)]
+    def _choose(self, embeddings: Tensor, codes: Tensor, count: int) -> Tensor:
+        # As k-means++ does: where two motions share a code, and not where there is most motion.
+        distance = (2 - 2 * (embeddings * self.codebook[codes]).sum(dim=1)).clamp(min=1e-6)
+        chosen = embeddings[torch.multinomial(distance, count, replacement=True)]
         # No two alike, or neither would ever win.
         chosen = functional.normalize(chosen + 0.01 * torch.randn_like(chosen), dim=1)
         if dist.is_initialized():

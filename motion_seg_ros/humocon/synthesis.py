@@ -92,6 +92,17 @@ def vocabulary() -> tuple[str, ...]:
     return tuple(_steps())
 
 
+def deed(name: str) -> str:
+    """What is done in a motion of :func:`vocabulary`, whatever the legs do meanwhile."""
+    return name.partition(" while ")[0]
+
+
+@lru_cache(maxsize=1)
+def deeds() -> tuple[str, ...]:
+    """Each thing done in :func:`vocabulary`, once."""
+    return tuple(dict.fromkeys(deed(name) for name in vocabulary()))
+
+
 def synthetic_motion(rng: np.random.Generator, seconds: float) -> Array:
     """(T, 22, 3) metres: somebody doing one thing after another, at 30 Hz; see :func:`synthetic_sequence`."""
     return synthetic_sequence(rng, seconds).joints

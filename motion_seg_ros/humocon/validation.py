@@ -58,9 +58,13 @@ def codebook_use(encoded: Encoded, valid: Tensor, codes: int) -> tuple[float, in
 
 @torch.no_grad()
 def retrieval(model: ConceptModel, motion: Tensor, video: Tensor) -> float:
-    """R@1 of finding each window's own video among all of them, by its motion."""
-    a, b = model.project(model.encode_motion(motion).embeddings, model.encode_video(video).embeddings)
-    return float(((a @ b.T).argmax(dim=1) == torch.arange(len(a), device=a.device)).float().mean())
+    """R@1 of finding each window's own video among all of them, by the mean closeness of their moments."""
+    a, b = model.project(model.encode_motion(motion).states, model.encode_video(video).states)
+    return float(
+        ((a.flatten(1) @ b.flatten(1).T).argmax(dim=1) == torch.arange(len(a), device=a.device))
+        .float()
+        .mean()
+    )
 
 
 def _above(velocity: Tensor) -> Tensor:
