@@ -47,6 +47,7 @@ class ModelConfig:
     states: int = setting(128, "width of the motion encoder at each frame", low=8, high=1024)
     channels: int = setting(192, "width of the motion encoder at each token", low=8, high=1024)
     dilations: tuple[int, ...] = (1, 2, 3)
+    decoder: int = setting(96, "width of the motion decoder", low=8, high=1024)
     embedding: int = setting(64, "dimensions of a code", low=2, high=1024)
     codes: int = setting(128, "motion concepts", low=2, high=65536)
     video_channels: int = setting(96, "width of the video encoder", low=8, high=1024)

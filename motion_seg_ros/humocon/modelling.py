@@ -284,7 +284,7 @@ class ConceptModel(nn.Module):
             nn.SiLU(),
             nn.Linear(2 * config.embedding, MOMENT_TARGETS),
         )
-        self.motion_decoder = Decoder(config.embedding, config.channels // 2, STATE_TARGETS, FRAMES_PER_TOKEN)
+        self.motion_decoder = Decoder(config.embedding, config.decoder, STATE_TARGETS, FRAMES_PER_TOKEN)
         velocity = VELOCITIES.stop - VELOCITIES.start + MOTION.stop - MOTION.start - 1
         self.motion_classifier = HyperClassifier(config.embedding, config.states, config.classifier, velocity)
         self.video = VideoEncoder(config)
