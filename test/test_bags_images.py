@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+import subprocess
 import sys
+import zlib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -148,6 +152,28 @@ def test_compressed(form: str) -> None:
 def test_broken_compressed(data: bytes) -> None:
     with pytest.raises(ImageError, match="compressed image"):
         decode_compressed(SimpleNamespace(data=data, format="jpeg"))
+
+
+def test_a_picture_that_unpacks_to_a_gigabyte_is_refused(tmp_path: Path) -> None:
+    """In a process of its own, as this one has loaded OpenCV before us."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    size = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+    (tmp_path / "bomb.png").write_bytes(png + chunk(b"IEND", b""))
+    code = (
+        "import sys; from types import SimpleNamespace as Message\n"
+        "from motion_seg_ros.bags.images import ImageError, decode_compressed\n"
+        "try: decode_compressed(Message(format='png', data=open(sys.argv[1], 'rb').read()))\n"
+        "except ImageError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "bomb.png")]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "MAX_IMAGE_PIXELS" in told
 
 
 @given(

@@ -5,7 +5,11 @@ cv_bridge breaks whenever numpy's ABI moves on, so the encodings that cameras re
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+# A picture of a few kilobytes may say that it has 2^30 pixels. OpenCV reads this when it is first loaded.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
 import cv2
 import numpy as np
