@@ -29,7 +29,7 @@ class Day:
         self, parts, answer, *, outlook=lambda now: [], delay=REPLY, config=None, rate=30.0, lose=()
     ):
         self.policy = Policy(replace(config or PolicyConfig(), window=0.8), DEADLINE, REPLY)
-        self.wishes, self.evidence, self.asked_at = [], [], []
+        self.wishes, self.evidence, self.in_time, self.asked_at = [], [], [], []
         waiting, maker, number = [], SkeletonFeatures(), 0
         for motion, seconds in parts:
             for _ in range(round(seconds * rate)):
@@ -40,7 +40,7 @@ class Day:
                 for due, wish in list(waiting):
                     if now >= due:
                         waiting.remove((due, wish))
-                        self.tell(wish, answer(wish))
+                        self.tell(wish, answer(wish), now)
                 joints = body(motion, now / SECOND)
                 features = maker.update(now, joints, np.ones(22))
                 for wish in self.policy.see("1", now, joints, features, lambda now=now: outlook(now)):
@@ -48,10 +48,11 @@ class Day:
                     self.asked_at.append(now)
                     waiting.append((now + round(delay * SECOND), wish))
 
-    def tell(self, wish, same):
-        found = self.policy.tell(wish, None if same is None else Answer(same))
+    def tell(self, wish, same, now):
+        found = self.policy.tell(wish, None if same is None else Answer(same), now)
         if found is not None:
             self.evidence.append(found)
+            self.in_time += [found] if now < wish.until else []
 
     @property
     def about_gaps(self):
@@ -163,7 +164,67 @@ def test_stamps_that_go_back_begin_anew():
     assert day.wishes
     assert day.policy.see("1", 0, pose("wave", 0.0), np.zeros(48), list) == []
     day.policy.end("1")
-    assert day.policy.tell(day.wishes[0], Answer(0.9)) is not None
+    assert day.policy.tell(day.wishes[0], Answer(0.9), 0) is not None
+
+
+PLACES = np.arange(2.0, 58.0, 4.0)
+
+
+def slow_day(delay, answer):
+    """Places that may be boundaries every four seconds, and answers that take their time."""
+    often = PolicyConfig(per_minute=120.0)
+    places = candidates(*((t, 0.4) for t in PLACES))
+    return Day([("wave", 60.0)], answer, outlook=places, delay=delay, config=often)
+
+
+def by_place(day):
+    """Of every place, when its questions were asked, and about which pairs."""
+    asked = {place: [] for place in PLACES}
+    for at, wish in zip(day.asked_at, day.wishes, strict=True):
+        if wish.probe is None:
+            middle = (wish.question.first.stamp + wish.question.second.stamp) / 2e9
+            place = PLACES[np.abs(PLACES - middle).argmin()]
+            asked[place].append((at, wish.question.first.stamp, wish.question.second.stamp))
+    return list(asked.values())
+
+
+def test_where_answers_are_slow_other_pairs_are_asked_about_meanwhile():
+    # 0.8 s are left when both sides of a place are over: too few for two answers of 0.5 s.
+    slow, quick = (by_place(slow_day(delay, truth(PLACES))) for delay in (0.5, REPLY))
+    for place in slow[2:]:
+        times, pairs = [at for at, *_ in place], [pair for _, *pair in place]
+        assert len(place) >= 2
+        assert times[-1] - times[0] < 0.5 * SECOND
+        assert len({tuple(pair) for pair in pairs}) == len(pairs)
+    for place in quick:
+        assert (np.diff([at for at, *_ in place]) >= REPLY * SECOND).all()
+
+
+def test_slow_answers_that_come_in_time_confirm_one_another():
+    def evidence(day):
+        return [sum(e.first < place * SECOND < e.second for e in day.in_time) for place in PLACES[2:-1]]
+
+    assert min(evidence(slow_day(0.5, truth(PLACES)))) >= 2
+
+
+def test_whoever_becomes_quick_is_asked_one_thing_at_a_time_again():
+    policy = Policy(replace(PolicyConfig(), window=0.8), DEADLINE, REPLY)
+    wish = slow_day(REPLY, truth([])).wishes[0]
+
+    def waited(seconds, answer):
+        for _ in range(20):
+            policy.tell(wish, answer, wish.asked + round(seconds * SECOND))
+        return policy.slow
+
+    assert not policy.slow
+    assert waited(0.5, Answer(0.9))
+    assert not waited(0.2, Answer(0.9))
+    # Refused at once, it was not quick; given up at last, it was slow; when stamps go back, nobody knows.
+    assert waited(0.5, Answer(0.9))
+    assert waited(0.0, None)
+    assert waited(-5.0, Answer(0.9))
+    assert not waited(0.2, Answer(0.9))
+    assert waited(3.0, None)
 
 
 LONG = [("wave", 20.0), ("lie", 20.0)] * 4

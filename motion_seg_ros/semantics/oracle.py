@@ -55,7 +55,7 @@ class Oracle:
         for reply in self._line.collect(stamp):
             wish = self._wishes.pop(reply.number)
             self._exchanges.append(_told(stamp, wish, reply))
-            evidence = self._policy.tell(wish, reply.answer)
+            evidence = self._policy.tell(wish, reply.answer, stamp)
             if evidence is not None:
                 found.append(evidence)
             if reply.answer is not None and reply.answer.source.startswith(_SPOKEN):

@@ -2,9 +2,10 @@
 
 Where a boundary may be, the moments before and after are compared, as soon as the second is over; what
 is most uncertain goes first. A "different" is confirmed, and the place narrowed down, by other pairs
-around it (see :mod:`motion_seg_ros.semantics.inquiry`). Where nothing is uncertain for long, the likeliest
-place is asked about all the same. Every few questions one is a probe whose answer is known (see
-:mod:`motion_seg_ros.semantics.trust`).
+around it (see :mod:`motion_seg_ros.semantics.inquiry`); where answers are so slow that the second of two
+would come too late, the other pairs are asked about before the first answer is there. Where nothing is
+uncertain for long, the likeliest place is asked about all the same. Every few questions one is a probe whose
+answer is known (see :mod:`motion_seg_ros.semantics.trust`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ _KEEP_EVERY, _KEPT, _UNLIKE = 2.0, 12, 1.5
 # A moment and itself.
 _NEARBY = 0.1
 _SURE = 0.98
+# Most questions about one place, all under way at a time where answers are slow.
+_MOST = 4
+# How many of the last answers tell how long one takes.
+_WAITS = 16
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,13 @@ class Wish:
 
     Attributes
     ----------
+    asked : stamp of the frame with which it is asked.
     until : stamp from which the answer can matter no more.
     probe : the known answer (whether it is the same), or None.
     """
 
     question: Question
+    asked: int
     until: int
     probe: bool | None = None
 
@@ -103,7 +110,7 @@ class _Gap:
     place: int
     origin: int
     begun: bool = False
-    asked: tuple[Wish, tuple[int, int]] | None = None
+    awaited: dict[tuple[int, int], Wish] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +147,8 @@ class Policy:
         self._side = self._half + _ns(_CLEAR)
         self._reach = self._deadline + 2 * self._side + _ns(_MARGIN) + _SECOND
         self._tracks: dict[str, _Track] = {}
+        # How long (ns) the last answers took.
+        self._waits: deque[int] = deque(maxlen=_WAITS)
 
     def see(
         self,
@@ -170,28 +179,31 @@ class Policy:
         gained = elapsed / _SECOND * self._config.per_minute / 60.0
         track.allowance = min(track.allowance + gained, _BURST)
         self._keep(track, stamp)
-        track.gaps = [gap for gap in track.gaps if gap.asked or self._in_time(gap, stamp)]
+        track.gaps = [gap for gap in track.gaps if gap.awaited or self._in_time(gap, stamp)]
         track.places = [place for place in track.places if stamp - place <= self._reach]
         if track.allowance < 1.0:
             return []
-        wish = self._probe(track_id, track, stamp) or self._inquire(track_id, track, stamp, outlook)
-        if wish is None:
-            return []
-        track.allowance -= 1.0
-        track.last_asked = stamp
-        return [wish]
+        probe = self._probe(track_id, track, stamp)
+        wishes = [probe] if probe else self._inquire(track_id, track, stamp, outlook)
+        track.allowance -= len(wishes)
+        if wishes:
+            track.last_asked = stamp
+        return wishes
 
-    def tell(self, wish: Wish, answer: Answer | None) -> Evidence | None:
-        """Take what became of a wish; what it says about boundaries, if anything."""
+    def tell(self, wish: Wish, answer: Answer | None, stamp: int) -> Evidence | None:
+        """Take what became of a wish by a frame's stamp; what it says about boundaries, if anything."""
         track = self._tracks.get(wish.question.track_id)
+        # What was given up at once, or ended because stamps went back, does not tell how long answers take.
+        if wish.asked < stamp and (answer is not None or stamp >= wish.until):
+            self._waits.append(stamp - wish.asked)
         if wish.probe is not None:
             if answer is not None:
                 self.trust.probed(wish.probe, answer.same_probability)
             return None
         same = None if answer is None else self.trust.temper(answer.same_probability)
         for gap in track.gaps if track else ():
-            if gap.asked is not None and gap.asked[0] is wish:
-                pair, gap.asked = gap.asked[1], None
+            for pair in [pair for pair, asked in gap.awaited.items() if asked is wish]:
+                del gap.awaited[pair]
                 if same is not None:
                     gap.inquiry.tell(*pair, same)
         if same is None or same == 0.5:
@@ -203,6 +215,16 @@ class Policy:
         """Forget a track that is over."""
         self._tracks.pop(track_id, None)
 
+    @property
+    def slow(self) -> bool:
+        """Whether the second of two answers, one after the other, would come too late."""
+        return 2 * self._usual_wait > self._deadline - self._half
+
+    @property
+    def _usual_wait(self) -> int:
+        """Nanoseconds from a question to its answer."""
+        return max(self._reply, round(float(np.median(self._waits)))) if self._waits else self._reply
+
     # -- boundaries -------------------------------------------------------------------------------
 
     def _inquire(
@@ -211,15 +233,15 @@ class Policy:
         track: _Track,
         stamp: int,
         outlook: Callable[[], Sequence[tuple[int, float]]],
-    ) -> Wish | None:
-        """The next question of an inquiry that is open, or the first of a new one."""
+    ) -> list[Wish]:
+        """The next questions of an inquiry that is open, or the first of a new one."""
         for gap in list(track.gaps):
-            if gap.asked is None and (wish := self._ask(track_id, track, gap, stamp)):
-                return wish
-        if track.gaps:
-            return None
+            if wishes := self._ask(track_id, track, gap, stamp):
+                return wishes
+        if track.gaps and not self.slow:
+            return []
         fresh = self._new_gap(track, stamp, outlook())
-        return None if fresh is None else self._ask(track_id, track, fresh, stamp)
+        return [] if fresh is None else self._ask(track_id, track, fresh, stamp)
 
     def _new_gap(self, track: _Track, stamp: int, outlook: Sequence[tuple[int, float]]) -> _Gap | None:
         """An inquiry into the place whose answer promises most, if it promises enough."""
@@ -240,7 +262,7 @@ class Policy:
         before = self._margin(track, place)
         rate = probability / count
         inquiry = Inquiry(
-            0, count, (before, 0), rate, same_right, different_right, most=4, sure=0.9,
+            0, count, (before, 0), rate, same_right, different_right, most=_MOST, sure=0.9,
             apart=max(1, round(2 * self._half / _ns(_GRID))),
         )  # fmt: skip
         gap = _Gap(inquiry, place, place - count * _ns(_GRID) // 2)
@@ -262,27 +284,36 @@ class Policy:
         room = min(place - self._side - max(earlier, default=0), _ns(_MARGIN))
         return max(0, room // _ns(_GRID))
 
-    def _ask(self, track_id: str, track: _Track, gap: _Gap, stamp: int) -> Wish | None:
-        """The next question of an inquiry: first the pair around the place, then what promises most."""
-        count = max(1, round(2 * self._side / _ns(_GRID)))
-        pair: tuple[int, int] | None = (0, count)
-        if gap.begun:
-            # An answer about moments that are older would come too late.
-            pair = gap.inquiry.question(
-                after=(stamp + self._reply - self._deadline - gap.origin) // _ns(_GRID)
-            )
-        gap.begun = True
-        wish = None
-        if pair is not None:
-            first, second = (gap.origin + place * _ns(_GRID) for place in pair)
-            question = self._question(track_id, track, first, second)
-            wish = None if question is None else Wish(question, second + self._deadline)
-        if wish is None or pair is None:
-            track.gaps.remove(gap)
-            return None
-        gap.asked = (wish, pair)
-        track.since_probe += 1
-        return wish
+    def _ask(self, track_id: str, track: _Track, gap: _Gap, stamp: int) -> list[Wish]:
+        """The next questions of an inquiry: first the pair around the place, then what promises most."""
+        room = min(_MOST if self.slow else 1, len(gap.awaited) + int(track.allowance))
+        wishes: list[Wish] = []
+        while len(gap.awaited) < room:
+            pair = self._pair(gap, stamp)
+            wish = None if pair is None else self._wish(track_id, track, gap, pair, stamp)
+            if pair is None or wish is None:
+                if not gap.awaited:
+                    track.gaps.remove(gap)
+                break
+            gap.awaited[pair] = wish
+            track.since_probe += 1
+            wishes.append(wish)
+        return wishes
+
+    def _pair(self, gap: _Gap, stamp: int) -> tuple[int, int] | None:
+        if not gap.begun:
+            gap.begun = True
+            return 0, max(1, round(2 * self._side / _ns(_GRID)))
+        # An answer about moments that are older would come too late.
+        oldest = (stamp + self._usual_wait - self._deadline - gap.origin) // _ns(_GRID)
+        return gap.inquiry.question(oldest, gap.awaited)
+
+    def _wish(
+        self, track_id: str, track: _Track, gap: _Gap, pair: tuple[int, int], stamp: int
+    ) -> Wish | None:
+        first, second = (gap.origin + place * _ns(_GRID) for place in pair)
+        question = self._question(track_id, track, first, second)
+        return None if question is None else Wish(question, stamp, second + self._deadline)
 
     def _question(self, track_id: str, track: _Track, first: int, second: int) -> Question | None:
         moments = [found for time in (first, second) if (found := self._moment(track, time))]
@@ -326,7 +357,7 @@ class Policy:
     def _same_probe(self, track_id: str, track: _Track, stamp: int) -> Wish | None:
         second = stamp - self._half
         question = self._question(track_id, track, second - _ns(_NEARBY), second)
-        return None if question is None else Wish(question, stamp + self._deadline, True)
+        return None if question is None else Wish(question, stamp, stamp + self._deadline, True)
 
     def _different_probe(self, track_id: str, track: _Track, stamp: int) -> Wish | None:
         """The two kept moments that are least alike, if they are plainly different."""
@@ -341,7 +372,7 @@ class Policy:
             return None
         # Another pair next time.
         track.kept = deque((k for k in kept if k[0] is not first), maxlen=_KEPT)
-        return Wish(Question(track_id, first, second), stamp + self._deadline, False)
+        return Wish(Question(track_id, first, second), stamp, stamp + self._deadline, False)
 
 
 def _ns(seconds: float) -> int:
