@@ -214,7 +214,6 @@ def test_closing_leaves_no_thread_and_closes_backend_and_cache():
 
         def put(self, question, answer):
             self[question.key] = answer
-            return True
 
         def close(self):
             self.closed += 1

@@ -38,7 +38,7 @@ class Store(Protocol):
     """An :class:`motion_seg_ros.semantics.cache.AnswerCache`."""
 
     def get(self, question: Question) -> Answer | None: ...
-    def put(self, question: Question, answer: Answer) -> bool: ...
+    def put(self, question: Question, answer: Answer) -> None: ...
     def close(self) -> None: ...
 
 
@@ -72,12 +72,11 @@ class Asking:
     async def answer(self, question: Question) -> tuple[Answer | None, str]:
         """The answer, if there is one, and "answered", "cached", "dropped" or "error"."""
         try:
-            answer = self._cache.get(question) if self._cache else None
+            answer = self._recall(question)
             if answer is not None:
                 return answer, "cached"
             answer = await (self._patiently(self._try, question) if self._patiently else self._try(question))
-            if self._cache is not None:
-                self._cache.put(question, answer)
+            self._keep(question, answer)
             return answer, "answered"
         except _LeftAlone:
             return None, "dropped"
@@ -86,6 +85,21 @@ class Asking:
             return None, "error"
         finally:
             self._health.breaker = self._breaker.state
+
+    def _recall(self, question: Question) -> Answer | None:
+        """The answer that was kept. A cache that fails is counted, and as good as empty."""
+        try:
+            return self._cache.get(question) if self._cache else None
+        except OSError as error:
+            self._health.cache_failed(error)
+            return None
+
+    def _keep(self, question: Question, answer: Answer) -> None:
+        try:
+            if self._cache is not None:
+                self._cache.put(question, answer)
+        except OSError as error:
+            self._health.cache_failed(error)
 
     async def _try(self, question: Question) -> Answer:
         """One request, when one is allowed."""

@@ -55,7 +55,12 @@ class AnswerCache:
             raise OSError(f"the cache {folder} cannot be used: {reason(error)}") from error
 
     def get(self, question: Question) -> Answer | None:
-        """The answer that was kept, at no cost; None if there is none that can be read."""
+        """The answer that was kept, at no cost; None if there is none.
+
+        Raises
+        ------
+        OSError : it cannot be looked into (damaged, locked), or what lies there is no answer.
+        """
         try:
             text = self._store.get(self._key(question))
             if text is None:
@@ -63,17 +68,21 @@ class AnswerCache:
             kept = json.loads(text)
             first, second = kept["phrases"]
             return Answer(float(kept["same"]), (str(first), str(second)), str(kept["source"]))
-        except Exception:
-            # Broken in any way or locked, it is as good as empty.
-            return None
+        except Exception as error:  # a file that anybody may have damaged fails in any way
+            raise OSError(f"kept answers cannot be read: {reason(error)}") from error
 
-    def put(self, question: Question, answer: Answer) -> bool:
-        """Keep an answer; whether that could be done."""
+    def put(self, question: Question, answer: Answer) -> None:
+        """Keep an answer.
+
+        Raises
+        ------
+        OSError : it cannot be kept.
+        """
         kept = {"same": answer.same_probability, "phrases": answer.phrases, "source": answer.source}
         try:
-            return bool(self._store.set(self._key(question), json.dumps(kept)))
-        except Exception:  # as above
-            return False
+            self._store.set(self._key(question), json.dumps(kept))
+        except Exception as error:  # as above
+            raise OSError(f"answers cannot be kept: {reason(error)}") from error
 
     def close(self) -> None:
         self._store.close()

@@ -24,6 +24,8 @@ class OracleHealth:
     requests : sent to the backend, retries too.
     cost, tokens : of the answers, as the backend counts them.
     last_error : one sentence, or "".
+    cache_errors : times that the cache could not be read or written, so that an answer was or will be paid
+        for again; cache_error : the last of them in one sentence, or "".
     breaker : its state.
     """
 
@@ -37,6 +39,8 @@ class OracleHealth:
     cost: float = 0.0
     tokens: int = 0
     last_error: str = ""
+    cache_errors: int = 0
+    cache_error: str = ""
     breaker: str = "closed"
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
@@ -44,6 +48,11 @@ class OracleHealth:
         """Take note of how a question ended."""
         name = "errors" if outcome == "error" else outcome
         setattr(self, name, getattr(self, name) + 1)
+
+    def cache_failed(self, error: OSError) -> None:
+        """Take note of a cache that cannot be read or written."""
+        self.cache_errors += 1
+        self.cache_error = str(error)
 
     def facts(self) -> dict[str, str]:
         """For /diagnostics and reports: a few words each."""
@@ -54,4 +63,6 @@ class OracleHealth:
         if recent:
             p50, p95 = np.percentile(recent, (50, 95)) * 1e3
             told |= {"p50 (ms)": f"{p50:.1f}", "p95 (ms)": f"{p95:.1f}"}
+        if self.cache_errors:
+            told |= {"cache errors": str(self.cache_errors), "cache error": self.cache_error}
         return told | ({"last error": self.last_error} if self.last_error else {})
