@@ -112,6 +112,23 @@ def test_the_nodes_say_what_the_core_says(bag: Path) -> None:
         assert len(live.account.milliseconds[stage]) - len(PEOPLE) in (0, 1)
 
 
+def test_images_go_through_the_pose_node_and_none_is_lost(tmp_path: Path, sample_clip: Path) -> None:
+    with BagWriter(tmp_path / "bag") as writer:
+        for number, (stamp, image) in enumerate(open_source(str(sample_clip))):
+            if number == 90:
+                break
+            writer.write("/image", image, stamp)
+    live, core = (
+        play(RosPlayer(), tmp_path / "bag"),
+        play(CorePlayer(node_parameters(None)), tmp_path / "bag"),
+    )
+    assert live.final == core.final
+    assert live.final
+    kinds = [[type(item) for _, item in heard.items] for heard in (live, core)]
+    assert [sum(kind is SkeletonFrame for kind in each) for each in kinds] == [90, 90]
+    assert (live.account.refused, live.account.dropped) == (0, 0)
+
+
 def test_parameters_pauses_and_a_beginning_at_zero(tmp_path: Path) -> None:
     """Two clips with a pause: the first track ends in it, with all its tokens. Time begins at 0."""
     joints = np.concatenate(

@@ -65,7 +65,7 @@ class TimedMonitor(Monitor):
 
     def number(self, name: str) -> int:
         """A count of the node; 0 for what it never counted."""
-        return next((int(row.value) for row in self.values() if row.key == name), 0)
+        return self._counts.get(name, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class _Play:
 
     def __init__(self, context: Context, source: Source, hear: Hear) -> None:
         self._source, self._hear = source, hear
-        self._heard = self._frames = 0
+        self._heard = self._frames = self._sent = 0
         self._executor = SingleThreadedExecutor(context=context)
         self._player = rclpy.create_node("player", context=context)
         self._clock = self._player.create_publisher(Clock, "/clock", 10)
@@ -200,23 +200,28 @@ class _Play:
                 raise SourceError(f"{self._source.name} shows an image among skeletons")
             self._hear(stamp, item)
             self._pose.accept(stamp, item, wait=True)
-            self._until(lambda: self._taken() >= self._frames - AHEAD, "the nodes do not go on")
+            self._sent += 1
+            self._until(lambda: self._behind() <= AHEAD, "the nodes do not go on")
         else:
             frame = item if item.stamp == stamp else SkeletonFrame(stamp, item.frame_id, item.skeletons)
             self._hear(stamp, frame)
             self._skeletons.publish(to_message(frame, TYPES))
-            self._frames += 1
-            self._until(lambda: self._taken() >= self._frames - AHEAD, "the nodes do not go on")
+            self._sent += 1
+            self._until(lambda: self._behind() <= AHEAD, "the nodes do not go on")
 
-    def _taken(self) -> int:
-        """Frames that every node has taken."""
-        return min(node.monitor.received for node in self._listeners)
+    def _behind(self) -> int:
+        """Images or frames that are on their way."""
+        taken = [node.monitor.received for node in self._listeners]
+        if self._pose is None:
+            return self._sent - min(taken)
+        # Each image becomes a frame of skeletons, which we hear too, or is refused.
+        return self._sent - self._pose.monitor.number("images refused") - min(*taken, self._frames)
 
     def _settle(self) -> None:
         """Let everything that was sent arrive, with what it leads to."""
         for node in self._nodes:
             drain(self._executor, node)
-        self._until(lambda: self._taken() >= self._frames, "the nodes do not go on")
+        self._until(lambda: self._behind() <= 0, "the nodes do not go on")
 
     def _finish(self) -> Account:
         self._settle()
