@@ -264,9 +264,19 @@ def test_clocks_that_jump_lose_no_final_event(tmp_path):
 # -- processes ----------------------------------------------------------------------------------------
 
 
-def start(graph: Graph, name: str, folder: Path) -> None:
-    graph.start(name, **({"out": folder} if name == "record_node" else {}))
+def start(graph: Graph, name: str, **parameters: object) -> None:
+    graph.start(name, **parameters)
     graph.until(lambda: graph.fact(name, "frames received"), within=90.0)
+
+
+def kill(graph: Graph, name: str) -> None:
+    graph.processes[name].kill()
+    graph.processes[name].wait()
+    graph.diagnostics.pop(name, None)
+
+
+def received(graph: Graph, name: str) -> int:
+    return int(graph.fact(name, "frames received") or 0)
 
 
 def test_each_node_may_be_killed_and_started_again_while_the_others_go_on(tmp_path):
@@ -275,23 +285,26 @@ def test_each_node_may_be_killed_and_started_again_while_the_others_go_on(tmp_pa
             "tvsh_node": graph.collect(SegmentEvent, "segment_events"),
             "humocon_node": graph.collect(ConceptTokens, "concept_tokens"),
         }
-        names = ["record_node", *heard]
+        names = ["record_node", "grounding_node", *heard]
+        out = {"record_node": {"out": tmp_path / "killed"}}
         for name in names:
-            start(graph, name, tmp_path / "killed")
+            start(graph, name, **out.get(name, {}))
+        out = {"record_node": {"out": tmp_path / "again"}}
+
+        def done(name: str) -> int:
+            return len(heard[name]) if name in heard else received(graph, name)
 
         def go_on(*who: str) -> None:
-            before = {name: len(heard[name]) for name in who}
-            graph.until(lambda: all(len(heard[name]) > before[name] for name in who))
+            before = {name: done(name) for name in who}
+            graph.until(lambda: all(done(name) > before[name] for name in who))
 
-        go_on(*heard)
+        go_on(*names)
         graph.spin(2.0)  # longer than the recorder keeps anything to itself
         for name in names:
-            graph.processes[name].kill()
-            graph.processes[name].wait()
-            go_on(*(other for other in heard if other != name))
-            graph.diagnostics.pop(name, None)
-            start(graph, name, tmp_path / "again")
-        go_on(*heard)
+            kill(graph, name)
+            go_on(*(other for other in names if other != name))
+            start(graph, name, **out.get(name, {}))
+        go_on(*names)
         assert sorted(graph.running()) == sorted(names)
     bag = Bag(tmp_path / "killed" / "bag")
     kept = [from_message(message) for _, _, message in bag.messages(["/segment_events"])]
@@ -299,6 +312,25 @@ def test_each_node_may_be_killed_and_started_again_while_the_others_go_on(tmp_pa
     told = [from_message(event) for event in heard["tvsh_node"]]
     first = told.index(kept[0])  # it may have come when the first event had been said already
     assert kept == told[first : first + len(kept)]
+
+
+def test_what_makes_images_and_skeletons_may_be_killed_and_started_again(tmp_path):
+    clip = tmp_path / "clip.npz"
+    pictures = np.random.default_rng(0).integers(0, 255, (2000, 16, 16, 3), dtype=np.uint8)
+    np.savez(clip, frames=pictures, labels=np.zeros(2000, np.int32), names=["noise"], fps=30.0)
+    with Graph(tmp_path) as graph:
+        graph.start("source_node", source=clip)
+        start(graph, "pose_node", max_people=1)
+        kill(graph, "pose_node")
+        graph.diagnostics.pop("source_node")
+        graph.until(lambda: said(graph, "source_node") == "playing")
+        start(graph, "pose_node", max_people=1)
+        kill(graph, "source_node")
+        graph.until(lambda: said(graph, "pose_node").startswith("no images for"))
+        before = received(graph, "pose_node")
+        graph.start("source_node", source=clip)
+        graph.until(lambda: received(graph, "pose_node") > before)
+        assert sorted(graph.running()) == ["pose_node", "source_node"]
 
 
 @pytest.mark.parametrize("make", [TvshNode, HumoconNode, GroundingNode, RecordNode])
