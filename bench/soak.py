@@ -8,8 +8,9 @@ that a robot has by default, asked in the time of the stream. Every simulated mi
 threads and what a frame costs. Writes OUT/soak.csv, and OUT/soak.md with a verdict: after a quarter of the
 run, nothing may grow. Ctrl-C gives the verdict on what was covered so far.
 
-With --live, the nodes themselves are fed as well, over DDS and by a simulated clock, for so many simulated
-minutes at --speed times the real rate; what is watched then is memory, handles and threads of each process.
+With --live MINUTES, the nodes themselves are fed as well, over DDS and by a simulated clock, at --speed times
+the real rate; what is watched then is memory, handles and threads of each process. Writes OUT/live.md.
+Without --hours (0) only that is done.
 
 Beside other programs everything takes longer. So a yardstick, always the same piece of work, is measured once
 a simulated second, and what a frame costs is judged in yardsticks.
@@ -156,10 +157,11 @@ def measure_live(minutes: float, people: int, speed: float, folder: Path) -> dic
     return rows
 
 
-def verdict_live(rows: dict[str, list[Row]], minutes: float, people: int) -> tuple[str, bool]:
+def verdict_live(rows: dict[str, list[Row]], minutes: float, people: int, speed: float) -> tuple[str, bool]:
     """A table, and whether nothing grew."""
     lines = [
-        f"{minutes:g} simulated minutes of {people} people at {RATE:g} Hz to live nodes:",
+        f"{minutes:g} simulated minutes of {people} people at {RATE:g} Hz to live nodes, {speed:g} times as "
+        "fast as real time:",
         "",
         "| node | resident MB | its rise (allowed) | handles | threads | frames dropped | |",
         "|---|---|---|---|---|---|---|",
@@ -182,6 +184,27 @@ def verdict_live(rows: dict[str, list[Row]], minutes: float, people: int) -> tup
             f"| {'no growth' if fine else '**grows**'} |"
         )
     return "\n".join(lines) + "\n", well
+
+
+def soak(frames: int, people: int, folder: Path) -> tuple[list[Row], float]:
+    """Every sample, also in FOLDER/soak.csv, and the seconds that it took."""
+    rows: list[Row] = []
+    began = time.monotonic()
+    with (
+        (folder / "soak.csv").open("w", newline="", encoding="utf-8") as file,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        writer = None
+        for row in measure(frames, people):
+            if writer is None:
+                writer = csv.DictWriter(file, row)
+                writer.writeheader()
+            writer.writerow(row)
+            file.flush()
+            rows.append(row)
+    if len(rows) < FEWEST:
+        raise SystemExit(f"stopped before there were {FEWEST} samples")
+    return rows, time.monotonic() - began
 
 
 def verdict(rows: list[Row], people: int, seconds: float) -> tuple[str, bool]:
@@ -212,45 +235,32 @@ def verdict(rows: list[Row], people: int, seconds: float) -> tuple[str, bool]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--hours", type=float, default=2.0, help="simulated hours (%(default)s)")
+    parser.add_argument("--hours", type=float, default=2.0, help="simulated hours (%(default)s); 0: none")
     parser.add_argument("--people", type=int, default=4, help="in view at any time (%(default)s)")
     parser.add_argument("--live", type=float, default=0.0, help="simulated minutes with live nodes")
     parser.add_argument("--speed", type=float, default=2.0, help="of their time (%(default)s)")
-    parser.add_argument("--page", type=Path, help='page whose section "soak" is written too')
+    parser.add_argument("--page", type=Path, help='page whose sections "soak" and "live" are written too')
     options = parser.parse_args()
     where = machine()
     frames = round(options.hours * 3600 * RATE) // SAMPLE * SAMPLE
     if options.live and options.live * 60 / LIVE_SAMPLE_S < FEWEST:
         parser.error(f"--live must be at least {FEWEST * LIVE_SAMPLE_S / 60:g} minutes")
-    if frames < FEWEST * SAMPLE or options.people < 1:
+    if (frames and frames < FEWEST * SAMPLE) or options.people < 1:
         parser.error(f"at least one person for {FEWEST} minutes is needed")
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = []
-    began = time.monotonic()
-    with (
-        (options.out / "soak.csv").open("w", newline="", encoding="utf-8") as file,
-        contextlib.suppress(KeyboardInterrupt),
-    ):
-        writer = None
-        for row in measure(frames, options.people):
-            if writer is None:
-                writer = csv.DictWriter(file, row)
-                writer.writeheader()
-            writer.writerow(row)
-            file.flush()
-            rows.append(row)
-    if len(rows) < FEWEST:
-        raise SystemExit(f"stopped before there were {FEWEST} samples")
-    text, well = verdict(rows, options.people, time.monotonic() - began)
+    verdicts = {}
+    if frames:
+        rows, seconds = soak(frames, options.people, options.out)
+        verdicts["soak"] = verdict(rows, options.people, seconds)
     if options.live:
         live = measure_live(options.live, options.people, options.speed, options.out)
-        told, fine = verdict_live(live, options.live, options.people)
-        text, well = f"{text}\n{told}", well and fine
-    (options.out / "soak.md").write_text(text, encoding="utf-8")
-    if options.page:
-        write_section(options.page, "soak", f"{where}\n{text}")
-    print(text)
-    return 0 if well else 1
+        verdicts["live"] = verdict_live(live, options.live, options.people, options.speed)
+    for name, (text, _) in verdicts.items():
+        (options.out / f"{name}.md").write_text(text, encoding="utf-8")
+        if options.page:
+            write_section(options.page, name, f"{where}\n{text}")
+        print(text)
+    return 0 if all(well for _, well in verdicts.values()) else 1
 
 
 if __name__ == "__main__":
