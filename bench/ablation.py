@@ -43,6 +43,7 @@ ANNOUNCEMENTS = (1.0, 0.7, 0.5, 0.3)
 BATCH: dict[str, tuple[str, BatchConfig]] = {
     "batch, all of it": ("kinematic", BatchConfig()),
     "no links": ("none", BatchConfig()),
+    "no links, likeness of codes alone": ("none", BatchConfig(likeness=0.0)),
     "simulated answers, none wrong": ("simulated 0", BatchConfig()),
     "simulated answers, 10 % wrong": ("simulated 0.1", BatchConfig()),
     "no smoothing over the TVS graph": ("kinematic", BatchConfig(smooth=0.0)),
@@ -250,7 +251,7 @@ def draw_matrices(plt, recording: Recording, out: Path) -> None:
         place = np.arange(k, len(links))
         graph[place, place - k] = graph[place - k, place] = weights[k - 1, k:]
     same = (recording.truth[:, None] == recording.truth[None, :]).astype(float)
-    affinity = constrained_affinity(result.codes, recording.fps, config, links)
+    affinity = constrained_affinity(result.codes, recording.data, recording.fps, config, links)
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), constrained_layout=True)
     for ax, matrix, title in zip(
         axes,

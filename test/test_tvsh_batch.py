@@ -87,8 +87,8 @@ def test_short_runs_go_to_their_neighbours() -> None:
 
 def test_affinity_is_the_sum_of_its_definition() -> None:
     rng = np.random.default_rng(0)
-    codes, links = rng.random((4, 12)), rng.random(12)
-    config = replace(CONFIG, gamma=0.7, span=3)
+    codes, data, links = rng.random((4, 12)), rng.random((12, 6)), rng.random(12)
+    config = replace(CONFIG, gamma=0.7, span=3, likeness=2.0)
 
     def norm(matrix):
         degree = matrix.sum(axis=1)
@@ -99,10 +99,14 @@ def test_affinity_is_the_sum_of_its_definition() -> None:
         [[np.exp(-(((i - j) / FPS / config.reach) ** 2) / 2) for j in range(12)] for i in range(12)]
     )
     cosines = (codes.T @ codes / np.outer(length, length)) ** config.sharpness
+    vectors = data - data.mean(axis=0)
+    size = np.linalg.norm(vectors, axis=1)
+    alike = np.maximum(vectors @ vectors.T / np.outer(size, size), 0.0) ** 2
     affinity = cosines * (config.recurrence + (1 - config.recurrence) * near)
     expected = (norm(affinity) + 0.7 * norm(naive.tvs_matrix(links, 3))) / 1.7
-    assert constrained_affinity(codes, FPS, config, links) == pytest.approx(expected, rel=1e-3, abs=1e-6)
-    assert constrained_affinity(codes, FPS, config, None) == pytest.approx(norm(affinity), rel=1e-3, abs=1e-6)
+    told, alone = (constrained_affinity(codes, data, FPS, config, known) for known in (links, None))
+    assert told == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    assert alone == pytest.approx(norm(affinity * alike), rel=1e-3, abs=1e-5)
 
 
 def test_agglomeration_joins_what_moves_alike() -> None:

@@ -46,7 +46,10 @@ class BatchConfig(EmbeddingConfig):
     metric_floor: float = setting(
         0.1, "Least variance of a direction, as a share of the mean", low=1e-6, high=10.0
     )
-    sharpness: float = setting(12.0, "Power of the cosines in the affinity", low=1.0, high=64.0)
+    sharpness: float = setting(12.0, "Power of the cosines of codes in the affinity", low=1.0, high=64.0)
+    likeness: float = setting(
+        1.0, "Power of the cosines of the vectors, where no links are given", low=0.0, high=64.0
+    )
     reach: float = setting(1.0, "Seconds over which the affinity of frames fades", low=0.01, high=1000.0)
     recurrence: float = setting(0.1, "Share of the affinity that does not fade", low=0.0, high=1.0)
     gamma: float = setting(0.5, "Weight of the graph of given links beside the affinity", low=0.0, high=100.0)
@@ -133,7 +136,7 @@ def segment_sequence(
         return BatchResult(still, (still,), np.zeros((config.atoms, count)), np.ones((count, count)))
     _, first = embed(columns, joined, config, seed=config.seed)
     codes = first
-    affinity = constrained_affinity(codes, fps, config, links)
+    affinity = constrained_affinity(codes, data, fps, config, links)
     number = min(count, clusters or estimate_clusters(affinity, config.most_motions))
     # Runs that no link bounds are no surer than the labels they come from: to pull by them does harm.
     told = joined < 0.5
@@ -142,7 +145,7 @@ def segment_sequence(
     rounds: list[Labels] = []
     for remaining in range(turns - 1, -1, -1):
         if rounds:
-            affinity = constrained_affinity(codes, fps, config, links)
+            affinity = constrained_affinity(codes, data, fps, config, links)
         share = config.divided if remaining else 1.0
         rounds.append(_cluster(affinity, min(count, round(share * number)), fps, config, joined))
         if remaining:
@@ -161,16 +164,22 @@ def measured(data: Array, fps: float, config: BatchConfig) -> Array:
     return whiten(data, moment_scatter(data, max(2, round(config.moment * fps))), config.metric_floor)
 
 
-def constrained_affinity(codes: Array, fps: float, config: BatchConfig, links: Array | None) -> Array:
+def constrained_affinity(
+    codes: Array, data: Array, fps: float, config: BatchConfig, links: Array | None
+) -> Array:
     """S = (norm(A) + gamma norm(T)) / (1 + gamma), (N, N).
 
-    A is the cosine of the codes, sharpened, and faded with the time between two frames except for a share
-    by which motions may recur. T, the graph of the links, is left out where no links were given.
+    A is the cosine of the codes (r, N), sharpened, and faded with the time between two frames except for a
+    share by which motions may recur. Where no links were given, T, their graph, is left out, and A is
+    multiplied by the cosine of the vectors (N, d) around their mean: they still have what the metric and the
+    smoothing have taken away, by which neighbouring frames differ at a boundary.
     """
     count = codes.shape[1]
     times = np.arange(count) / fps
     fade = np.exp(-(((times[:, None] - times[None, :]) / config.reach) ** 2) / 2)
     affinity = cosine_affinity(codes) ** config.sharpness
+    if links is None:
+        affinity *= cosine_affinity((data - data.mean(axis=0)).T) ** config.likeness
     affinity = normalised(affinity * (config.recurrence + (1.0 - config.recurrence) * fade) + _CONNECTED)
     if links is None or config.gamma == 0:
         return affinity
