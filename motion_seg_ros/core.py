@@ -8,14 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from motion_seg_ros.bags.items import Source
 from motion_seg_ros.humocon.features import concept_features
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig, has_weights
 from motion_seg_ros.humocon.streaming import Tokenizer, TokenizerConfig
 from motion_seg_ros.oracles import encoder_backend
 from motion_seg_ros.parameter_file import configure, read_parameters
+from motion_seg_ros.replay import Pose
 from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
 from motion_seg_ros.semantics.oracle import Oracle
+from motion_seg_ros.semantics.pictures import Pictures
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
 from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
@@ -51,12 +56,30 @@ class Core:
         self.find_concepts(frame)
         return self.transcriber.update(frame)
 
+    def watch(self, pose: Pose) -> Pose:
+        """The same pose pipeline; who is asked about motions sees its images, if images are asked for."""
+        pictures = self.oracle.pictures if self.oracle else None
+        return _Watched(pose, pictures) if pictures else pose
+
     def close(self) -> list[SegmentEvent]:
         """End everything that is open, and let go of the oracle."""
         events = self.transcriber.close()
         if self.oracle is not None:
             self.oracle.close()
         return events
+
+
+class _Watched:
+    """A pose pipeline whose images are looked at."""
+
+    def __init__(self, pose: Pose, pictures: Pictures) -> None:
+        self._pose, self._pictures = pose, pictures
+
+    def process(self, rgb: NDArray[np.uint8], stamp: int, frame_id: str) -> SkeletonFrame:
+        frame = self._pose.process(rgb, stamp, frame_id)
+        if self._pictures.due(stamp):
+            self._pictures.look(frame, rgb)
+        return frame
 
 
 def node_parameters(config: Path | None) -> Parameters:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import importlib.util
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from chat_server import ChatServer
 from motion import SECOND, frame, frames, pose
 from rcl_interfaces.msg import Log
-from ros_graph import LATCHED, REPLAY, Graph
+from ros_graph import LATCHED, REPLAY, Graph, Hosted
+from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
+from motion_seg_ros.bags.items import Image
 from motion_seg_ros.humocon.tokens import ConceptTokens as Tokens
 from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
+from motion_seg_ros.nodes.tvsh_node import TvshNode
 from motion_seg_ros.oracles import encoder_backend
 from motion_seg_ros.semantics.backends import OracleSettings, open_oracle
 from motion_seg_ros.srv import GetSegments
@@ -24,6 +29,7 @@ from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
 from motion_seg_ros.tvsh.transcript import sentence
 
 TYPES = RclpyTypes()
+PLACE = np.linspace((40.0, 20.0), (100.0, 110.0), 22, dtype=np.float32)
 DAY = [("stand", 4.0), ("wave", 6.0), ("squat", 6.0), ("wave", 4.0)]
 
 
@@ -80,6 +86,43 @@ def test_questions_and_answers_are_told_on_a_topic_and_in_diagnostics(graph):
         assert exchange["stamp"] > asked[exchange["answer"]]["stamp"]
     for name in ("asked", "late", "dropped", "cached", "errors", "p50 (ms)", "p95 (ms)", "cost", "breaker"):
         assert graph.fact("tvsh_node", f"oracle {name}") is not None
+
+
+def test_a_model_is_shown_the_camera_s_pictures_only_when_it_was_told_to(tmp_path, monkeypatch):
+    pytest.importorskip("openai", reason="the extra [llm] is not installed")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    rgb = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    lossless = {"reliability": "reliable", "history": "keep_all"}
+    for shows in ("figures", "pictures"):
+        with ChatServer() as server:
+            settings = {
+                "oracle.backend": "openai",
+                "oracle.model": "tiny",
+                "oracle.base_url": server.url,
+                "oracle.shows": shows,
+                "oracle.cache": str(tmp_path / shows),
+                **{
+                    f"qos_overrides./{topic}.subscription.{key}": value
+                    for topic in ("skeletons", "image")
+                    for key, value in lossless.items()
+                },
+            }
+            with Hosted(tmp_path, TvshNode, **settings) as hosted:
+                graph = hosted.graph
+                skeletons = graph.publisher(SkeletonArray, "skeletons")
+                assert graph.node.count_subscribers("image") == (shows == "pictures")
+                images = graph.node.create_publisher(ImageMessage, "image", 1000)
+                if shows == "pictures":
+                    graph.until(images.get_subscription_count)
+                for item in frames(DAY):
+                    placed = [replace(person, image_xy=PLACE) for person in item.skeletons]
+                    images.publish(to_message(Image(rgb, "camera"), TYPES, item.stamp))
+                    graph.spin(0.002)
+                    skeletons.publish(to_message(replace(item, skeletons=tuple(placed)), TYPES))
+                    if server.requests and "jpeg" in json.dumps(server.requests[-1]):
+                        break
+                graph.until(lambda server=server: server.requests)
+                assert ("jpeg" in json.dumps(server.requests)) == (shows == "pictures")
 
 
 @pytest.mark.skipif(bool(importlib.util.find_spec("llama_cpp")), reason="llama_cpp is there")

@@ -1,8 +1,10 @@
 """The client of language models against a real server that is slow, wrong, rude or broken."""
 
 import asyncio
+import base64
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,11 +43,11 @@ def server():
         yield server
 
 
-def ask(server, **settings):
+def ask(server, question=QUESTION, **settings):
     async def once():
         backend = OpenAIBackend(ServerSettings(model="tiny", base_url=server.url, **settings))
         try:
-            return await backend.ask(QUESTION)
+            return await backend.ask(question)
         finally:
             await backend.close()
 
@@ -246,6 +248,19 @@ def test_pictures_leave_only_when_they_are_to_be_shown(server):
     assert shown(server)[0] != shown(server)[1]
     with pytest.raises(ValueError, match="shows"):
         OracleSettings(shows="images")
+
+
+def test_pictures_are_sent_where_there_are_some_and_they_are_asked_for(server):
+    seen = replace(QUESTION, second=replace(QUESTION.second, pictures=(b"one", b"two")))
+    for shows in ("text", "figures"):
+        ask(server, seen, shows=shows)
+    assert "jpeg" not in json.dumps(server.requests)
+    ask(server, seen, shows="pictures")
+    figures, *pictures = shown(server)
+    assert figures.startswith("data:image/png")
+    assert pictures == [
+        f"data:image/jpeg;base64,{base64.b64encode(data).decode()}" for data in (b"one", b"two")
+    ]
 
 
 def test_the_key_is_sent_and_is_in_nothing_else(server, caplog):

@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
             file.flush()
 
         try:
-            for step in replay(iter(source), core, pose):
+            for step in replay(iter(source), core, pose and core.watch(pose)):
                 if step.refused:
                     refused.append(step.refused)
                 story.add(step.stamp, step.item)

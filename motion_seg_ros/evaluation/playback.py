@@ -78,7 +78,9 @@ class CorePlayer:
         account = Account(notes=list(core.notes))
         with pose_pipeline(source, self.model, self.parameters["pose_node"]) as pose:
             clocked = _ClockedCore(core, account)
-            for step in replay(iter(source), clocked, _ClockedPose(pose, account) if pose else None):
+            for step in replay(
+                iter(source), clocked, _ClockedPose(core.watch(pose), account) if pose else None
+            ):
                 if step.refused:
                     account.refused += 1
                     account.first_refusal = account.first_refusal or step.refused

@@ -5,6 +5,7 @@ Images from the source then never cross DDS, and none is dropped when a recordin
 
 from __future__ import annotations
 
+from ..bags.items import Image
 from ..humocon.runtime import EncoderConfig, has_weights
 from .humocon_node import HumoconNode
 from .managed import ManagedNode
@@ -17,7 +18,12 @@ from .tvsh_node import TvshNode
 def nodes() -> list[ManagedNode]:
     """The nodes of the process, producers before consumers."""
     pose, humocon, tvsh = PoseNode(), HumoconNode(), TvshNode()
-    source = SourceNode(image_sink=lambda stamp, image: pose.accept(stamp, image, wait=source.replaying))
+
+    def show(stamp: int, image: Image) -> None:
+        tvsh.keep(stamp, image, image.rgb.nbytes)
+        pose.accept(stamp, image, wait=source.replaying)
+
+    source = SourceNode(image_sink=show)
     made = [source, pose, humocon, tvsh]
     idle = {
         source: not source.settings(SourceSettings).source,

@@ -199,6 +199,7 @@ class _Play:
             if self._pose is None:
                 raise SourceError(f"{self._source.name} shows an image among skeletons")
             self._hear(stamp, item)
+            self._tvsh.keep(stamp, item, item.rgb.nbytes)
             self._pose.accept(stamp, item, wait=True)
             self._sent += 1
             self._until(lambda: self._behind() <= AHEAD, "the nodes do not go on")

@@ -8,8 +8,11 @@ from typing import Any
 
 from rcl_interfaces.msg import Log
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.service import Service
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
@@ -17,7 +20,7 @@ from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, Skelet
 from motion_seg_ros.srv import GetSegments
 
 from ..bags.conversion import from_message, segment_array, stamp_of, to_message, transcript_line
-from ..bags.items import Label
+from ..bags.items import Image, Label
 from ..humocon.features import concept_features
 from ..humocon.runtime import EncoderConfig
 from ..oracles import encoder_backend
@@ -30,12 +33,15 @@ from ..tvsh.transcript import describe, sentence
 from .diagnostics import OK, STALE_S, WARN
 from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import caption_markers, transcript_marker
+from .recent_images import RecentImages
 from .runtime import run
 
 SEGMENTS_QOS = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ACKNOWLEDGE = Duration(seconds=0.5)
 LIVE_NS = 1_000_000_000  # frames that come this soon after their stamp are seen as it happens
 LOOK_S = 0.5  # how often it is looked whether they still come
+# Images that wait for their skeletons, a second or two of a camera's.
+WAITING_BYTES = 64 * 2**20
 # What captions show: lines of the transcript, and the newest tokens of each person.
 LINES, TOKENS = 6, 4
 
@@ -50,6 +56,7 @@ class TvshNode(ManagedNode):
         self._transcriber: Transcriber | None = None
         self._oracle: Oracle | None = None
         self._query: Service | None = None
+        self._recent: RecentImages | None = None
 
     def configure(self) -> None:
         config = self.settings(TranscriberConfig)
@@ -73,12 +80,20 @@ class TvshNode(ManagedNode):
         self._skeletons = self.listen(SkeletonArray, "skeletons", self._transcribe, SKELETONS_QOS)
         self._last_live: int | None = None
         self._looking = self.create_timer(LOOK_S, self._end_what_is_over)
+        self._images: list[Subscription] = []
+        if self._oracle is not None and self._oracle.pictures is not None:
+            self._recent = RecentImages(WAITING_BYTES)
+            for kind, topic in ((ImageMessage, "image"), (CompressedImage, "image/compressed")):
+                self._images.append(self.subscribe(kind, topic, self._keep, qos_profile_sensor_data))
         self._concepts = None
         if self._transcriber.config.concept_tokens:
             self._concepts = self.subscribe(ConceptTokens, "concept_tokens", self._note_tokens, EVENTS_QOS)
 
     def deactivate(self) -> None:
         self.destroy_timer(self._looking)
+        self._recent = None
+        for images in self._images:
+            self.destroy_subscription(images)
         self.destroy_subscription(self._skeletons)
         if self._concepts is not None:
             self.destroy_subscription(self._concepts)
@@ -122,6 +137,7 @@ class TvshNode(ManagedNode):
         try:
             with self.monitor.timed("convert"):
                 frame = from_message(message)
+            self._show(frame)
             with self.monitor.timed("segment"):
                 events = self._transcriber.update(frame)
         except ValueError as error:
@@ -135,6 +151,36 @@ class TvshNode(ManagedNode):
             captions = caption_markers(message.header, frame, self._doing(frame))
             captions.markers.append(transcript_marker(message.header, self._lines))
             self._captions.publish(captions)
+
+    def keep(self, stamp: int, image: Any, size: int) -> None:
+        """Keep an image of so many bytes until its skeletons come, if the oracle is shown pictures.
+
+        It is a message, or from a source in the same process an :class:`Image`; any thread may call this.
+        """
+        recent = self._recent  # read once: another thread may be taking the node down
+        if recent is not None:
+            recent.add(stamp, image, size)
+
+    def _keep(self, message: ImageMessage | CompressedImage) -> None:
+        stamp = stamp_of(message)
+        if stamp is not None:
+            self.keep(stamp, message, len(message.data))
+
+    def _show(self, frame: SkeletonFrame) -> None:
+        """Show the oracle the image in which these skeletons were found."""
+        if self._recent is None or not self._oracle.pictures.due(frame.stamp):
+            return
+        image = self._recent.take(frame.stamp)
+        if image is None:
+            self.monitor.count("frames without an image")
+            return
+        try:
+            with self.monitor.timed("show"):
+                self._oracle.pictures.look(
+                    frame, image.rgb if isinstance(image, Image) else from_message(image).rgb
+                )
+        except ValueError as error:
+            self.refuse("images", error)
 
     def _look_at(self, stamp: int | None) -> None:
         """Note the last frame, if it shows what is happening now by our clock."""

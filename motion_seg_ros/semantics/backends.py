@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from motion_seg_ros.semantics.asking import AskingConfig, Store
-from motion_seg_ros.semantics.conversation import ServerSettings
+from motion_seg_ros.semantics.conversation import PICTURES, ServerSettings
 from motion_seg_ros.semantics.kinematic import KinematicBackend
 from motion_seg_ros.semantics.oracle import Oracle
+from motion_seg_ros.semantics.pictures import Pictures
 from motion_seg_ros.semantics.policy import PolicyConfig
 from motion_seg_ros.semantics.protocol import Backend
 from motion_seg_ros.semantics.scheduler import Line, Rehearsal, Scheduler
@@ -61,7 +62,7 @@ def open_oracle(
     asking = AskingConfig(**limits | ({} if paid else {"retries": 0}))
     cache = _cache(settings, backend) if paid else None
     line: Line = Rehearsal(backend, asking, cache) if settings.exact else Scheduler(backend, asking, cache)
-    return Oracle(settings, line, deadline), note
+    return Oracle(settings, line, deadline, Pictures() if paid and settings.shows == PICTURES else None), note
 
 
 def open_backend(settings: OracleSettings, encoder: Callable[[], tuple[Backend, str]]) -> tuple[Backend, str]:

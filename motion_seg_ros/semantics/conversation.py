@@ -38,15 +38,19 @@ REPLY_TOKENS = 120
 _SURE = 0.97
 
 
+TEXT, FIGURES, PICTURES = "text", "figures", "pictures"
+
+
 @dataclass(frozen=True)
 class ModelSettings:
     """A language model, and what is known about it."""
 
     model: str = setting("", "Name of the language model; for llama_cpp the path of its .gguf file")
     shows: str = setting(
-        "text",
-        "What the model gets: descriptions, or stick figures drawn from the joints",
-        choices=("text", "figures"),
+        TEXT,
+        "What the model gets: descriptions, stick figures drawn from the joints, or the camera's pictures of "
+        "the person, which then leave this machine for the server",
+        choices=(TEXT, FIGURES, PICTURES),
     )
     prompt: str = setting("", "Instructions to the model, instead of those that are built in")
     temperature: float = setting(0.0, "Sampling temperature", low=0.0, high=2.0)
@@ -73,22 +77,29 @@ def messages(question: Question, settings: ModelSettings) -> list[dict[str, Any]
     parts: list[dict[str, Any]] = []
     for name, moment in (("First", question.first), ("Second", question.second)):
         after = f", {question.gap_s:.1f} s later" if name == "Second" else ""
-        if settings.shows == "text":
+        if settings.shows == TEXT:
             sentence = describe(moment.joints, moment.fps).sentence
             parts.append({"type": "text", "text": f"{name} moment{after}: {sentence}"})
-            continue
-        what = "stick figures from left to right in time, left limbs blue"
-        parts.append({"type": "text", "text": f"{name} moment{after} ({what}):"})
-        url = f"data:image/png;base64,{base64.b64encode(strip(moment)).decode()}"
-        parts.append({"type": "image_url", "image_url": {"url": url}})
+        elif settings.shows == PICTURES and moment.pictures:
+            parts.append({"type": "text", "text": f"{name} moment{after} (pictures in order of time):"})
+            parts += [_image("jpeg", picture) for picture in moment.pictures]
+        else:
+            what = "stick figures from left to right in time, left limbs blue"
+            parts.append({"type": "text", "text": f"{name} moment{after} ({what}):"})
+            parts.append(_image("png", strip(moment)))
     content: Any = parts
-    if settings.shows == "text":
+    if settings.shows == TEXT:
         # Plain text is understood by every server.
         content = "\n".join(part["text"] for part in parts)
     return [
         {"role": "system", "content": settings.prompt or PROMPT},
         {"role": "user", "content": content},
     ]
+
+
+def _image(kind: str, data: bytes) -> dict[str, Any]:
+    url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def read(completion: Any, settings: ModelSettings, source: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Moments as strips of stick figures, for models that see; the camera's pictures stay where they are."""
+"""Moments as strips of stick figures, for models that see."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from motion_seg_ros.semantics.conversation import (
     PROMPT,
     REPLY_TOKENS,
     SCHEMA,
+    TEXT,
     ModelSettings,
     messages,
     read,
@@ -37,7 +38,7 @@ class LlamaCppBackend:
     def __init__(self, settings: ModelSettings) -> None:
         if not settings.model:
             raise ValueError("the backend llama_cpp needs the path of a .gguf file (oracle.model)")
-        if settings.shows != "text":
+        if settings.shows != TEXT:
             raise ValueError("the backend llama_cpp can be given descriptions only (oracle.shows: text)")
         self._path = Path(settings.model).expanduser()
         if not self._path.is_file():

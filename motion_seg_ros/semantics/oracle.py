@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.semantics.pictures import Pictures
 from motion_seg_ros.semantics.policy import Evidence, Policy, PolicyConfig, Wish
 from motion_seg_ros.semantics.scheduler import Line, Reply
 
@@ -39,11 +40,15 @@ class Oracle:
     config : what is asked, and how often.
     line : whom.
     deadline : seconds after a question's second moment within which an answer counts.
+    pictures : kept for questions, if they are to be shown.
     """
 
-    def __init__(self, config: PolicyConfig, line: Line, deadline: float) -> None:
+    def __init__(
+        self, config: PolicyConfig, line: Line, deadline: float, pictures: Pictures | None = None
+    ) -> None:
         self._policy = Policy(config, deadline, REPLY)
         self._line = line
+        self.pictures = pictures
         self._wishes: dict[int, Wish] = {}
         self._phrases: dict[str, deque[_Phrase]] = {}
         self._spoken: set[str] = set()
@@ -73,7 +78,8 @@ class Oracle:
         """Take the next frame of a track, as :meth:`motion_seg_ros.semantics.policy.Policy.see`."""
         due = stamp + round(REPLY * 1e9)
         for wish in self._policy.see(track_id, stamp, joints, features, outlook):
-            number = self._line.submit(wish.question, due, wish.until)
+            question = self.pictures.illustrate(wish.question) if self.pictures else wish.question
+            number = self._line.submit(question, due, wish.until)
             self._wishes[number] = wish
             self._exchanges.append(_asked(stamp, number, wish))
 

@@ -29,11 +29,13 @@ class Moment:
     stamp : nanoseconds, of the middle of the window.
     joints : (W, 22, 3) smpl22, W >= 1, evenly spaced in time, oldest first; metres, z up; NaN where unseen.
     fps : windows' frames a second.
+    pictures : what a camera saw of the person, JPEG, oldest first; mostly none.
     """
 
     stamp: int
     joints: NDArray[np.floating]
     fps: float
+    pictures: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         if self.joints.ndim != 3 or self.joints.shape[1:] != (JOINTS, 3) or not len(self.joints):
@@ -64,6 +66,8 @@ class Question:
             rounded = np.rint(np.where(unseen, 0.0, moment.joints) * _MILLIMETRES).astype("<i4")
             content.update(struct.pack("<qq", len(rounded), round(moment.fps * _HUNDREDTHS)))
             content.update(rounded.tobytes() + np.packbits(unseen).tobytes())
+            for picture in moment.pictures:
+                content.update(hashlib.sha256(picture).digest())
         return content.hexdigest()
 
 
