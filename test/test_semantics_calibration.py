@@ -13,6 +13,7 @@ from motion_seg_ros.semantics.calibration import (
     Calibration,
     area_under_curve,
     brier_score,
+    chance_calibration_error,
     expected_calibration_error,
     fit_calibration,
     isotonic_regression,
@@ -166,3 +167,15 @@ def test_what_cannot_be_fitted_is_said():
         fit_calibration(values, same, groups, np.ones(20), ["a"])
     with pytest.raises(ValueError, match="pairs that do not"):
         fit_calibration(values, np.ones(20, bool), groups, np.ones(20), ["a", "b"])
+
+
+def test_few_pairs_stray_by_chance_as_far_as_is_said():
+    rng = np.random.default_rng(0)
+    for count in (100, 400, 4000):
+        probability = rng.beta(0.5, 0.5, count)
+        errors = [
+            expected_calibration_error(rng.random(count) < probability, probability) for _ in range(400)
+        ]
+        assert chance_calibration_error(probability) == pytest.approx(np.mean(errors), rel=0.07)
+    assert chance_calibration_error(np.array([0.0, 1.0])) == 0.0
+    assert np.isnan(chance_calibration_error(np.array([])))

@@ -17,6 +17,7 @@ from motion_seg_ros.semantics.calibration import (
     Calibration,
     area_under_curve,
     brier_score,
+    chance_calibration_error,
     expected_calibration_error,
     fit_calibration,
 )
@@ -39,7 +40,8 @@ class CheckSummary:
     pairs, recordings : how many, from how many recordings or collections.
     unanswered : questions that gave no answer; they count as 0.5.
     auc : probability that a same pair gets the higher probability.
-    ece : expected calibration error in 10 bins.
+    ece : expected calibration error in 10 bins; ece_chance : what it would be by chance, with as many pairs,
+        if the probabilities meant just what they say.
     brier : mean squared error.
     accuracy : share of right answers at 0.5.
     same_right, different_right : share of right answers about same and about different motions.
@@ -54,6 +56,7 @@ class CheckSummary:
     unanswered: int
     auc: float
     ece: float
+    ece_chance: float
     brier: float
     accuracy: float
     same_right: float
@@ -68,8 +71,8 @@ class CheckSummary:
         return [
             f"{self.backend}: {self.pairs} pairs of {self.recordings} recordings, "
             f"{self.unanswered} unanswered",
-            f"AUC {self.auc:.3f}, calibration error {self.ece:.3f}, Brier score {self.brier:.3f}, "
-            f"{100 * self.accuracy:.1f} % right",
+            f"AUC {self.auc:.3f}, calibration error {self.ece:.3f} (by chance {self.ece_chance:.3f}), "
+            f"Brier score {self.brier:.3f}, {100 * self.accuracy:.1f} % right",
             f"right about same motions {self.same_right:.3f}, about different {self.different_right:.3f}",
             f"latency p50 {self.latency_p50_ms:.1f} ms, p95 {self.latency_p95_ms:.1f} ms; "
             f"cost {self.cost:.4g}, tokens {self.tokens}",
@@ -121,6 +124,7 @@ async def _check(
         unanswered=unanswered,
         auc=area_under_curve(same, probability),
         ece=expected_calibration_error(same, probability),
+        ece_chance=chance_calibration_error(probability),
         brier=brier_score(same, probability),
         accuracy=float(np.mean(says == same)),
         same_right=float(np.mean(says[same])),

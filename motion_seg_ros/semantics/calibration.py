@@ -178,6 +178,19 @@ def expected_calibration_error(same: NDArray[np.bool_], probability: Array, bins
     return float(np.abs(gap).sum() / count.sum())
 
 
+def chance_calibration_error(probability: Array, bins: int = 10) -> float:
+    """What :func:`expected_calibration_error` is on average of probabilities that mean just what they say.
+
+    With few pairs in a bin their share of "same" strays by chance (normal approximation, derived). NaN for
+    no pairs.
+    """
+    if not len(probability):
+        return math.nan
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    variance = np.bincount(place, weights=probability * (1.0 - probability), minlength=bins)
+    return float(np.sqrt(2.0 / math.pi * variance).sum() / len(probability))
+
+
 def brier_score(same: NDArray[np.bool_], probability: Array) -> float:
     """Mean squared error of probabilities; 0.25 for somebody who always says 0.5."""
     return float(np.mean((probability - same) ** 2))
