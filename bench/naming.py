@@ -3,8 +3,8 @@
     python bench/naming.py FILE... [--keep style=elderly,masculine] [--weights DIR]
 
 Each labelled span of the files is compared with one sentence for each action that occurs in them; printed is
-the share of spans that are nearest to their own, the mean over six choices of sentences: taught ones, and ones
-that were never taught.
+the share of spans that are nearest to their own, the mean over six choices of sentences: taught ones, and
+ones that were never taught.
 """
 
 from __future__ import annotations
