@@ -10,19 +10,25 @@ ones that were never taught.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from motion_seg_ros.grounding.captions import Action, find_action, sentence
 from motion_seg_ros.grounding.encoder import MotionTextEncoder
 from motion_seg_ros.grounding.motion_text import pool, unit
 from motion_seg_ros.grounding.text_data import read_recordings
 
+Array = NDArray[np.float64]
+
 TRIED = 6
 
 
-def spans_of(encoder: MotionTextEncoder, path: Path, keep: dict[str, list[str]]):
+def spans_of(
+    encoder: MotionTextEncoder, path: Path, keep: dict[str, list[str]]
+) -> Iterator[tuple[Action, Array]]:
     """(action, unit vector) of every span of a file that there are words for."""
     for one in read_recordings(path, keep=keep):
         features = encoder.frame_features(one.joints, one.fps)
@@ -36,7 +42,7 @@ def spans_of(encoder: MotionTextEncoder, path: Path, keep: dict[str, list[str]])
                 yield action, unit(pooled)[0]
 
 
-def top1(encoder: MotionTextEncoder, spans: list[tuple[Action, np.ndarray]], unseen: bool) -> float:
+def top1(encoder: MotionTextEncoder, spans: list[tuple[Action, Array]], unseen: bool) -> float:
     actions = sorted({(action.name, action.side): action for action, _ in spans}.items())
     truth = np.array([[key for key, _ in actions].index((one.name, one.side)) for one, _ in spans])
     vectors = np.array([vector for _, vector in spans])
