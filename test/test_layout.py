@@ -26,13 +26,9 @@ LAYERS = (
 )
 INTERFACES = {"msg", "srv", "action"}
 ROS = {
-    "rclpy",
-    "rosbags",
-    "std_msgs",
-    "sensor_msgs",
-    "geometry_msgs",
-    "visualization_msgs",
-    "diagnostic_msgs",
+    *("rclpy", "rosbags", "rosidl_runtime_py"),
+    *("builtin_interfaces", "rcl_interfaces", "lifecycle_msgs", "rosgraph_msgs", "action_msgs"),
+    *("std_msgs", "sensor_msgs", "geometry_msgs", "visualization_msgs", "diagnostic_msgs", "hri_msgs"),
 }
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pandas"}
 MODULES = sorted(ROOT.rglob("*.py"))
