@@ -10,9 +10,10 @@ not the shipped weights' own (``--config concepts_tiny``) shows what the terms d
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,33 +131,27 @@ def stream_time(encoder: ConceptEncoder, clip: Clip) -> str:
     )
 
 
-def ablation(data: Path, out: Path, name: str, seeds: int, epochs: int) -> list[str]:
+def ablation(data: Path, out: Path, name: str, seeds: int, epochs: int) -> Iterator[str]:
     """Train with terms on and off, over seeds; means and deviations of the validation's measurements."""
     from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig
-    from motion_seg_ros.humocon.training import train
+    from motion_seg_ros.humocon.training import CHECKPOINT, train
     from motion_seg_ros.settings_file import load_settings
 
     config = load_settings(TrainingConfig, CONFIGS / f"{name}.yaml")
     shown = ("position error m", "velocity error m/s", "power above 3 Hz kept", "retrieval R@1 of 100")
-    lines = [
-        "",
-        f"{name}: validation after {epochs} epochs of {config.steps} steps, "
-        f"mean ± deviation of {seeds} seeds.",
-        "",
-        "| | " + " | ".join(shown) + " |",
-        "|---" * (len(shown) + 1) + "|",
-    ]
+    yield ""
+    yield f"{name}, {epochs} epochs of {config.steps} steps: mean ± deviation of {seeds} seeds."
+    yield ""
+    yield "| | " + " | ".join(shown) + " |"
+    yield "|---" * (len(shown) + 1) + "|"
     for row, off in ROWS.items():
         runs = []
         for seed in range(seeds):
             one = replace(config, seed=seed, epochs=epochs, losses=replace(config.losses, **off))
             folder = out / f"{row.replace(' ', '_').replace(',', '')}_{seed}"
-            runs.append(train(one, data, folder).history[-1])
+            runs.append(train(one, data, folder, resume=(folder / CHECKPOINT).is_file()).history[-1])
         cells = [[run[measure] for run in runs] for measure in shown]
-        lines.append(
-            f"| {row} | " + " | ".join(f"{np.mean(cell):.3f} ± {np.std(cell):.3f}" for cell in cells) + " |"
-        )
-    return lines
+        yield f"| {row} | " + " | ".join(f"{np.mean(cell):.3f} ± {np.std(cell):.3f}" for cell in cells) + " |"
 
 
 def main() -> None:
@@ -180,11 +175,14 @@ def main() -> None:
             measured = times(encoder, motion_inputs(clips[0].joints, clips[0].fps))
             measured.append(stream_time(encoder, clips[0]))
     lines += measured
+    rows: Iterator[str] = iter(())
     if options.ablate:
-        lines += ablation(options.data, options.out, options.config, options.ablate, options.epochs)
+        rows = ablation(options.data, options.out, options.config, options.ablate, options.epochs)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "concepts.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print("\n".join(lines))
+    with open(options.out / "concepts.md", "w", encoding="utf-8") as file:
+        for line in itertools.chain(lines, rows):
+            print(line, file=file, flush=True)
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

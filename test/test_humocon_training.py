@@ -121,6 +121,7 @@ def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):
     assert parts.epoch == whole.epoch == 2
     for name, value in whole.model.items():
         assert torch.equal(value, parts.model[name]), name
+    assert train(SHORT, Path(), tmp_path / "parts", resume=True).history == parts.history
     with pytest.raises(ValueError, match="another configuration"):
         train(replace(SHORT, batch=5), Path(), tmp_path / "parts", resume=True)
 

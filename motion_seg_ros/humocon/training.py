@@ -85,6 +85,8 @@ def train(
     TrainingLost : the loss was not finite; its batch is in ``out/lost_batch.pt``.
     """
     before = _resumed(out / CHECKPOINT, config) if resume else None
+    if before and len(before.history) == config.epochs:
+        return before
     process = _join()
     try:
         return _train(config, data, out, before, probe, tell or Silent(), process)
