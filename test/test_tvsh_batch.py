@@ -101,7 +101,7 @@ def test_affinity_is_the_sum_of_its_definition() -> None:
     cosines = (codes.T @ codes / np.outer(length, length)) ** config.sharpness
     vectors = data - data.mean(axis=0)
     size = np.linalg.norm(vectors, axis=1)
-    alike = np.maximum(vectors @ vectors.T / np.outer(size, size), 0.0) ** 2
+    alike = ((1 + vectors @ vectors.T / np.outer(size, size)) / 2) ** 2
     affinity = cosines * (config.recurrence + (1 - config.recurrence) * near)
     expected = (norm(affinity) + 0.7 * norm(naive.tvs_matrix(links, 3))) / 1.7
     told, alone = (constrained_affinity(codes, data, FPS, config, known) for known in (links, None))

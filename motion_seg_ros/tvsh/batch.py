@@ -48,7 +48,7 @@ class BatchConfig(EmbeddingConfig):
     )
     sharpness: float = setting(12.0, "Power of the cosines of codes in the affinity", low=1.0, high=64.0)
     likeness: float = setting(
-        1.0, "Power of the cosines of the vectors, where no links are given", low=0.0, high=64.0
+        4.0, "Power of the likeness of the vectors, where no links are given", low=0.0, high=64.0
     )
     reach: float = setting(1.0, "Seconds over which the affinity of frames fades", low=0.01, high=1000.0)
     recurrence: float = setting(0.1, "Share of the affinity that does not fade", low=0.0, high=1.0)
@@ -171,15 +171,17 @@ def constrained_affinity(
 
     A is the cosine of the codes (r, N), sharpened, and faded with the time between two frames except for a
     share by which motions may recur. Where no links were given, T, their graph, is left out, and A is
-    multiplied by the cosine of the vectors (N, d) around their mean: they still have what the metric and the
-    smoothing have taken away, by which neighbouring frames differ at a boundary.
+    multiplied by the likeness of the vectors (N, d), a power of (1 + cosine) / 2 around their mean: they still
+    have what the metric and the smoothing have taken away, by which neighbouring frames differ at a
+    boundary. Opposite phases of one movement are not quite unlike so.
     """
     count = codes.shape[1]
     times = np.arange(count) / fps
     fade = np.exp(-(((times[:, None] - times[None, :]) / config.reach) ** 2) / 2)
     affinity = cosine_affinity(codes) ** config.sharpness
     if links is None:
-        affinity *= cosine_affinity((data - data.mean(axis=0)).T) ** config.likeness
+        vectors = unit_rows(data - data.mean(axis=0))
+        affinity *= np.clip((1.0 + vectors @ vectors.T) / 2.0, 0.0, 1.0) ** config.likeness
     affinity = normalised(affinity * (config.recurrence + (1.0 - config.recurrence) * fade) + _CONNECTED)
     if links is None or config.gamma == 0:
         return affinity
