@@ -171,9 +171,9 @@ def constrained_affinity(
 
     A is the cosine of the codes (r, N), sharpened, and faded with the time between two frames except for a
     share by which motions may recur. Where no links were given, T, their graph, is left out, and A is
-    multiplied by the likeness of the vectors (N, d), a power of (1 + cosine) / 2 around their mean: they still
-    have what the metric and the smoothing have taken away, by which neighbouring frames differ at a
-    boundary. Opposite phases of one movement are not quite unlike so.
+    multiplied by the likeness of the vectors (N, d), a power of (1 + cosine) / 2 around their mean: they
+    still have what the metric and the smoothing have taken away, by which neighbouring frames differ at a
+    boundary.
     """
     count = codes.shape[1]
     times = np.arange(count) / fps
