@@ -138,7 +138,7 @@ def _accuracy(task: tuple[Path, str, int]) -> float:
 def _answered(task: tuple[Path, float, float, int]) -> float:
     path, error, latency, seed = task
     recording = load_recording(path, path.parent)
-    found = stream(recording, SimulatedOracle(5, error, latency, seed), SegmenterConfig())
+    found = stream(recording, SimulatedOracle(5, error, latency, seed=seed), SegmenterConfig())
     return score(recording.truth, found.labels, recording.fps).acc
 
 
