@@ -38,17 +38,16 @@ def test_they_are_those_of_the_committed_configuration(encoder: MotionTextEncode
 
 
 @pytest.mark.parametrize(
-    ("name", "others", "least"),
+    ("name", "others"),
     [
-        # Waves and raised hands are made up in more ways now than when these weights were trained.
-        ("wave with the left hand", ("wave with the right hand", "raise the left hand", "walk forward"), 0.4),
-        ("raise the right hand", ("raise the left hand", "wave with the right hand", "squat"), 0.75),
-        ("sit down", ("stand up from a chair", "walk forward", "clap"), 0.9),
-        ("walk forward", ("run", "walk backwards", "squat"), 0.9),
+        ("wave with the left hand", ("wave with the right hand", "raise the left hand", "walk forward")),
+        ("raise the right hand", ("raise the left hand", "wave with the right hand", "squat")),
+        ("sit down", ("stand up from a chair", "walk forward", "clap")),
+        ("walk forward", ("run", "walk backwards", "squat")),
     ],
 )
 def test_made_up_motion_is_nearest_to_its_words(
-    encoder: MotionTextEncoder, name: str, others: tuple[str, ...], least: float
+    encoder: MotionTextEncoder, name: str, others: tuple[str, ...]
 ) -> None:
     texts = [captions(find_action(label))[0] for label in (name, *others)]
     right = []
@@ -59,7 +58,7 @@ def test_made_up_motion_is_nearest_to_its_words(
         mask = inside[np.minimum(np.rint(features.times * 30e-9).astype(int), len(inside) - 1)]
         whole, _ = pool(features.values, features.attention, mask[None].astype(float))
         right.append(int(np.argmax(unit(whole) @ encoder.embed_text(texts).T)) == 0)
-    assert np.mean(right) >= least  # chance is .25
+    assert np.mean(right) >= 0.9  # chance is .25
 
 
 def test_a_grounder_opens_with_them() -> None:
