@@ -118,7 +118,7 @@ def batch(recording: Recording, kind: str, config: BatchConfig):
 
 def stream(recording: Recording, oracle: SimulatedOracle | None, config: SegmenterConfig):
     segmenter = StreamingSegmenter(recording.data.shape[1], config, stray=recording.stray)
-    interview = Interview(recording.truth, recording.fps, oracle) if oracle else None
+    interview = Interview(recording.truth, recording.fps, oracle, config.deadline) if oracle else None
     return segmenters.stream(recording, segmenter, interview)
 
 
