@@ -17,7 +17,7 @@ from motion_seg_ros.humocon.codebook import describe_codebook  # noqa: E402
 from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig  # noqa: E402
 from motion_seg_ros.humocon.export import check_parity, export  # noqa: E402
 from motion_seg_ros.humocon.motions import Windows, load_motions, names_of  # noqa: E402
-from motion_seg_ros.humocon.objective import TERMS  # noqa: E402
+from motion_seg_ros.humocon.objective import TERMS, Batch, Objective  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
 from motion_seg_ros.humocon.synthesis import deeds  # noqa: E402
 from motion_seg_ros.humocon.training import LOST_BATCH, TrainingLost, train  # noqa: E402
@@ -52,6 +52,24 @@ def test_every_term_falls_and_is_told(trained):
     assert last["perplexity / codes"] > 0.3
 
 
+@pytest.mark.parametrize(("setting", "changed"), [("temperature", "names"), ("align_temperature", "align")])
+def test_names_and_alignment_have_a_temperature_each(trained, setting, changed):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    motion = checkpoint.gallery.inputs[:4]
+    shape = motion.shape[0], motion.shape[1] // 4
+    random = torch.Generator().manual_seed(0)
+    video, thumbnails, flow = (
+        torch.rand(*shape, *size, generator=random) for size in ((64, 64), (256,), (32,))
+    )
+    names = torch.zeros(shape, dtype=torch.long)
+    batch = Batch(motion, motion, torch.ones(shape), names, video, thumbnails, flow)
+    terms = []
+    for config in (TINY.losses, replace(TINY.losses, **{setting: 0.5})):
+        torch.manual_seed(0)
+        terms.append(Objective(checkpoint.build(), config).eval()(batch)[1])
+    assert {name for name in TERMS if not torch.equal(terms[0][name], terms[1][name])} == {changed}
+
+
 def test_frame_by_frame_is_the_whole_clip(trained):
     checkpoint = load_checkpoint(trained / "checkpoint.pt")
     model = checkpoint.build()
@@ -81,6 +99,7 @@ def test_what_is_exported_is_what_was_trained(trained, tmp_path):
     checkpoint = load_checkpoint(trained / "checkpoint.pt")
     parity = export(checkpoint, tmp_path, static=True)
     assert parity["max_error"] < 1e-4
+    assert str(Path(training.__file__).parent).encode() not in (tmp_path / "concepts.onnx").read_bytes()
     encoder = ConceptEncoder(EncoderConfig(weights=str(tmp_path)))
     motion = checkpoint.gallery.inputs[:3].numpy()
     with torch.no_grad():

@@ -73,7 +73,8 @@ class LossConfig:
     names: float = setting(1.0, "codes tell the names of made-up motion", low=0, high=100)
     align: float = setting(0.2, "video and motion of the same moment agree", low=0, high=100)
     commitment: float = setting(0.25, "embeddings stay near their codes", low=0, high=100)
-    temperature: float = setting(0.07, "of the alignment", low=0.001, high=10)
+    temperature: float = setting(0.07, "of the names' cosines: lower is sharper", low=0.001, high=10)
+    align_temperature: float = setting(0.07, "of the alignment's cosines", low=0.001, high=10)
     mask_low: float = setting(0.3, "least share of tokens hidden from the decoder", low=0, high=0.95)
     mask_high: float = setting(0.5, "largest share of tokens hidden from the decoder", low=0, high=0.95)
 

@@ -92,7 +92,7 @@ class Objective(nn.Module):
                 kinds.append((model.video_classifier, video, valid, batch.flow))
             if config.align:
                 both = model.project(motion.states[: len(valid)], video.states)
-                terms["align"] = losses.alignment(*both, config.temperature)
+                terms["align"] = losses.alignment(*both, config.align_temperature)
         if config.dis or config.act:
             for kind in kinds:
                 for name, value in self._classify(*kind).items():
