@@ -139,6 +139,12 @@ def test_no_texts_have_no_vectors(encoder: MotionTextEncoder) -> None:
     assert encoder.embed_text([]).shape == (0, 32)
 
 
+def test_the_networks_do_not_say_where_they_were_made(trained: Path) -> None:
+    home = str(Path(__file__).resolve().parents[1]).encode()
+    for name in ("motion.onnx", "text.onnx"):
+        assert home not in (trained / "weights" / name).read_bytes()
+
+
 def test_the_calibration_belongs_to_the_encoder(encoder: MotionTextEncoder, trained: Path) -> None:
     calibration = load_calibration(trained / "weights" / CALIBRATION, encoder.name)
     assert -1 < calibration.background < 1

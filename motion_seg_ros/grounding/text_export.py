@@ -154,6 +154,8 @@ def _write(
         )
     assert program is not None  # as always with dynamo=True
     proto = program.model_proto
+    for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
+        del part.metadata_props[:]  # the exporter notes there which lines of this machine's files made it
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto)
     onnx.save(proto, str(path))
