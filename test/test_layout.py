@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1] / "motion_seg_ros"
 PACKAGE = "motion_seg_ros"
 # From the right to the left: each imports from those before it and never from its own line.
 LAYERS = (
-    ("plain_text", "settings"),
+    ("plain_text", "settings", "onnx_file"),
     ("yaml_file",),
     ("settings_file", "parameter_file"),
     ("skeleton",),

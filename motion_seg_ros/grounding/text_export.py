@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from motion_seg_ros import onnx_file
 from motion_seg_ros.grounding.encoder import (
     CALIBRATION,
     FORMAT,
@@ -32,7 +31,6 @@ from motion_seg_ros.skeleton.motion_inputs import INPUTS, LAYOUT, RATE
 
 CARD = "MODEL_CARD.md"
 MAX_ERROR = 1e-4
-_OPSET = 20
 
 
 def export(checkpoint: TextCheckpoint, out: Path, kept: Motions, embed: Embed) -> None:
@@ -64,7 +62,7 @@ def _networks(checkpoint: TextCheckpoint, model: MotionTextModel, out: Path) -> 
     length = torch.export.Dim("features", min=2, max=1_000_000)
     count = torch.export.Dim("sentences", min=1, max=100_000)
     metadata = _metadata(checkpoint)
-    _write(
+    onnx_file.save(
         model.motion,
         {"motion": torch.randn(1, 7 * STRIDE, INPUTS)},
         ["features", "attention"],
@@ -72,7 +70,7 @@ def _networks(checkpoint: TextCheckpoint, model: MotionTextModel, out: Path) -> 
         out / MOTION_MODEL,
         metadata,
     )
-    _write(
+    onnx_file.save(
         model.text,
         {"sentence": torch.randn(2, SENTENCE_INPUTS)},
         ["vectors"],
@@ -126,39 +124,6 @@ def _metadata(checkpoint: TextCheckpoint) -> dict[str, str]:
         "training_data": config.training_data,
         "config": json.dumps(asdict(config), sort_keys=True),
     }
-
-
-def _write(
-    graph: nn.Module,
-    example: dict[str, Tensor],
-    outputs: list[str],
-    shapes: dict[str, dict[int, object]],
-    path: Path,
-    metadata: dict[str, str],
-) -> None:
-    import onnx
-
-    with warnings.catch_warnings():
-        # What the exporter says about itself is of no use to who exports.
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            graph,
-            tuple(example.values()),
-            dynamo=True,
-            opset_version=_OPSET,
-            input_names=list(example),
-            output_names=outputs,
-            dynamic_shapes=shapes,
-            verbose=False,
-        )
-    assert program is not None  # as always with dynamo=True
-    proto = program.model_proto
-    for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
-        del part.metadata_props[:]  # the exporter notes there which lines of this machine's files made it
-    onnx.helper.set_model_props(proto, metadata)
-    onnx.checker.check_model(proto)
-    onnx.save(proto, str(path))
 
 
 def _model_card(checkpoint: TextCheckpoint, error: float) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from motion_seg_ros import onnx_file
 from motion_seg_ros.humocon.checkpoint import Checkpoint
 from motion_seg_ros.humocon.codebook import Codebook, describe_codebook
 from motion_seg_ros.humocon.model_card import model_card
@@ -22,7 +21,6 @@ from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, INPUTS, LAYO
 FORMAT = "motion_seg_ros.concepts/1"
 MODEL, STATIC_MODEL = "concepts.onnx", "concepts.static.onnx"
 MAX_ERROR = 1e-4
-_OPSET = 20
 _NAMES = ("tokens", "distances", "embeddings", "next_state")
 
 
@@ -140,33 +138,14 @@ def _metadata(checkpoint: Checkpoint, book: Codebook) -> dict[str, str]:
 
 
 def _write_onnx(graph: Graph, path: Path, metadata: dict[str, str], *, static: bool) -> None:
-    import onnx
-
     size = graph.motion.state_size
     batch, tokens = (1, 1) if static else (2, 3)
-    motion, state = torch.zeros(batch, tokens * FRAMES_PER_TOKEN, INPUTS), torch.zeros(batch, size)
+    example = {
+        "motion": torch.zeros(batch, tokens * FRAMES_PER_TOKEN, INPUTS),
+        "state": torch.zeros(batch, size),
+    }
     shapes = None
     if not static:
         people, count = torch.export.Dim("batch", max=4096), torch.export.Dim("tokens", max=65536)
         shapes = {"motion": {0: people, 1: FRAMES_PER_TOKEN * count}, "state": {0: people}}
-    with warnings.catch_warnings():
-        # What the exporter says about itself is of no use to who exports.
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            graph,
-            (motion, state),
-            dynamo=True,
-            opset_version=_OPSET,
-            input_names=["motion", "state"],
-            output_names=list(_NAMES),
-            dynamic_shapes=shapes,
-            verbose=False,
-        )
-    assert program is not None  # as always with dynamo=True
-    proto = program.model_proto
-    for part in (*proto.graph.node, *proto.graph.value_info, *proto.graph.initializer):
-        del part.metadata_props[:]  # the exporter notes there which lines of this machine's files made it
-    onnx.helper.set_model_props(proto, metadata)
-    onnx.checker.check_model(proto)
-    onnx.save(proto, str(path))
+    onnx_file.save(graph, example, _NAMES, shapes, path, metadata)

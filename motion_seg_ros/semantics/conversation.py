@@ -36,8 +36,7 @@ SCHEMA: dict[str, Any] = {
 REPLY_TOKENS = 120
 # The reply's own probabilities are not believed beyond this: language models are surer than they are right.
 _SURE = 0.97
-
-
+# What a model may be shown of a moment.
 TEXT, FIGURES, PICTURES = "text", "figures", "pictures"
 
 
