@@ -87,7 +87,8 @@ def nodes(context: LaunchContext) -> list[Node]:
         "subscribers": 3 if concepts and not bag.has_images else 2,  # what is next, and the recorder
     }
     # Each stops when those before it have ended, so that nothing on its way is lost; the recorder stops last.
-    tvsh = node("tvsh_node", {}, on_exit=Shutdown(reason="the bag is transcribed"))
+    told = {"concept_tokens": concepts}
+    tvsh = node("tvsh_node", told, on_exit=Shutdown(reason="the bag is transcribed"))
     chain = [tvsh]
     if concepts:
         chain.insert(0, node("humocon_node", {}, on_exit=interrupt(tvsh)))

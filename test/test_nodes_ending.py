@@ -101,9 +101,8 @@ def test_a_signal_while_the_oracle_does_not_answer(graph, exact):
     with ChatServer(silent) as server:
         events = graph.collect(SegmentEvent, "segment_events", LATCHED)
         oracle = {"backend": "openai", "base_url": server.url, "model": "slow", "exact": exact}
-        graph.start(
-            "tvsh_node", "--params-file", str(REPLAY), **{f"oracle.{k}": v for k, v in oracle.items()}
-        )
+        parameters = {f"oracle.{name}": value for name, value in oracle.items()}
+        graph.start("tvsh_node", "--params-file", str(REPLAY), **parameters, **{"concepts.exact": False})
         publisher = graph.publisher(SkeletonArray, "skeletons", LATCHED)
         for number, frame in enumerate(frames([("wave", 10.0), ("squat", 10.0)])):
             publisher.publish(to_message(frame, TYPES))

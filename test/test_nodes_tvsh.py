@@ -41,7 +41,8 @@ def graph(tmp_path):
 
 def start(graph: Graph) -> tuple[list, object]:
     events = graph.collect(SegmentEvent, "segment_events", LATCHED)
-    graph.start("tvsh_node", "--params-file", str(REPLAY))
+    alone = {"concepts.exact": False}  # nobody finds concepts
+    graph.start("tvsh_node", "--params-file", str(REPLAY), **alone)
     return events, graph.publisher(SkeletonArray, "skeletons", LATCHED)
 
 

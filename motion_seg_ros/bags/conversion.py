@@ -345,7 +345,7 @@ def _event_from_message(msg: Any) -> SegmentEvent:
 
 def _concepts_from_message(msg: Any) -> ConceptTokens:
     start, end = time_to_ns(msg.start), time_to_ns(msg.end)
-    if len(msg.tokens) != len(msg.distances) or not len(msg.tokens) or end <= start:
+    if len(msg.tokens) != len(msg.distances) or end < start or (end == start) != (not len(msg.tokens)):
         raise MessageError(
             f"{len(msg.tokens)} tokens with {len(msg.distances)} distances from {start} to {end} ns"
         )

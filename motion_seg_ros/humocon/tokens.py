@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 class ConceptTokens:
     """Motion concepts of one track over [start, end); the fields are those of ConceptTokens.msg.
 
+    Without tokens, and over no time, it marks that all tokens of everybody up to its stamp have been told.
+
     Attributes
     ----------
     stamp, start, end : integer nanoseconds; ``stamp`` is that of the frame that completed the tokens.
@@ -30,3 +32,12 @@ class ConceptTokens:
     tokens: tuple[int, ...]
     distances: tuple[float, ...]
     embedding: NDArray[np.float32]
+
+    @property
+    def is_mark(self) -> bool:
+        return not self.tokens
+
+
+def mark(stamp: int, frame_id: str) -> ConceptTokens:
+    """What says that all tokens of a camera up to a stamp (ns) have been told."""
+    return ConceptTokens(stamp, frame_id, "", "", stamp, stamp, (), (), np.zeros(0, np.float32))

@@ -14,9 +14,11 @@ from motion_seg_ros.msg import ConceptTokens, SkeletonArray
 from ..bags.conversion import from_message, stamp_of, to_message
 from ..humocon.runtime import ConceptEncoder, EncoderConfig
 from ..humocon.streaming import Tokenizer, TokenizerConfig
+from ..humocon.tokens import mark
 from ..settings import check, setting
 from ..skeleton.types import SkeletonFrame
 from .diagnostics import OK, WARN
+from .held_frames import ExactSettings
 from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .runtime import run
 
@@ -58,7 +60,7 @@ class HumoconSettings:
 class HumoconNode(ManagedNode):
     """Subscribes to skeletons and publishes the motion concepts of everybody in them."""
 
-    SETTINGS = (HumoconSettings, EncoderConfig, TokenizerConfig)
+    SETTINGS = (HumoconSettings, EncoderConfig, TokenizerConfig, ExactSettings)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("humocon_node", **kwargs)
@@ -67,6 +69,7 @@ class HumoconNode(ManagedNode):
 
     def configure(self) -> None:
         self._node_settings = self.settings(HumoconSettings)
+        self._exact = self.settings(ExactSettings).exact
         encoder = ConceptEncoder(self.settings(EncoderConfig))
         self._notes = "; ".join(encoder.info.notes)
         if self._notes:
@@ -129,12 +132,12 @@ class HumoconNode(ManagedNode):
 
     def _encode(self) -> None:
         frames, self._waiting = self._waiting, []
+        told = []
         try:
             with self.monitor.timed("encode"):
                 told = self._tokenizer.update(*frames)
         except ValueError as error:
             self.refuse("frames", error)
-            return
         for name, notice in NOTICES.items():
             count = getattr(self._tokenizer.health, name)
             if count != self._noticed[name]:
@@ -146,6 +149,8 @@ class HumoconNode(ManagedNode):
             self._tokens.publish(to_message(tokens, TYPES))
             age = (self.get_clock().now().nanoseconds - tokens.stamp) / 1e9
             self.monitor.latency("stamp to tokens", age)
+        for frame in frames if self._exact else ():
+            self._tokens.publish(to_message(mark(frame.stamp, frame.frame_id), TYPES))
 
 
 def main() -> int:

@@ -42,10 +42,8 @@ from .tvsh_node import TvshNode
 
 # As replay.yaml has it: everything arrives, also what was said before somebody listened.
 EVERYTHING = QoSProfile(depth=10_000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-AHEAD = 4  # frames on their way; their tokens come well within the lag
+AHEAD = 4  # frames on their way
 PATIENCE_S = 60.0  # for a node to take a frame, or to say what it has counted
-# A pause after which tracks may end: their last tokens must have come before.
-PAUSE_NS = 500_000_000
 # Domains whose ports are free on every platform, without 0, in which people live.
 DOMAINS = range(1, 101)
 STAGES = {"estimate": POSE, "encode": TOKENS, "segment": SEGMENTER}
@@ -158,11 +156,7 @@ class _Play:
     def run(self) -> Account:
         try:
             self._start()
-            last: int | None = None
             for stamp, item in self._source:
-                if last is not None and not 0 <= stamp - last <= PAUSE_NS:
-                    self._settle()
-                last = stamp
                 self._send(stamp, item)
             return self._finish()
         finally:
@@ -218,14 +212,11 @@ class _Play:
         # Each image becomes a frame of skeletons, which we hear too, or is refused.
         return self._sent - self._pose.monitor.number("images refused") - min(*taken, self._frames)
 
-    def _settle(self) -> None:
+    def _finish(self) -> Account:
         """Let everything that was sent arrive, with what it leads to."""
         for node in self._nodes:
             drain(self._executor, node)
         self._until(lambda: self._behind() <= 0, "the nodes do not go on")
-
-    def _finish(self) -> Account:
-        self._settle()
         self._check_alone()
         for node in self._nodes:
             drain(self._executor, node)

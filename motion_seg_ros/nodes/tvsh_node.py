@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from typing import Any
 
 from rcl_interfaces.msg import Log
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
 from motion_seg_ros.msg import ConceptTokens, SegmentArray, SegmentEvent, SkeletonArray
@@ -22,7 +24,7 @@ from motion_seg_ros.srv import GetSegments
 from ..bags.conversion import from_message, segment_array, stamp_of, to_message, transcript_line
 from ..bags.items import Image, Label
 from ..humocon.features import concept_features
-from ..humocon.runtime import EncoderConfig
+from ..humocon.runtime import EncoderConfig, has_weights
 from ..oracles import encoder_backend
 from ..semantics.backends import OracleSettings, open_oracle
 from ..semantics.oracle import Oracle
@@ -31,6 +33,7 @@ from ..tvsh.events import SegmentEvent as Event
 from ..tvsh.transcriber import Transcriber, TranscriberConfig
 from ..tvsh.transcript import describe, sentence
 from .diagnostics import OK, STALE_S, WARN
+from .held_frames import ExactSettings, HeldFrames
 from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import caption_markers, transcript_marker
 from .recent_images import RecentImages
@@ -40,6 +43,7 @@ SEGMENTS_QOS = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 ACKNOWLEDGE = Duration(seconds=0.5)
 LIVE_NS = 1_000_000_000  # frames that come this soon after their stamp are seen as it happens
 LOOK_S = 0.5  # how often it is looked whether they still come
+PATIENCE_S = 20.0  # how long frames wait for concepts: who finds them may start late on a busy machine
 # Images that wait for their skeletons, a second or two of a camera's.
 WAITING_BYTES = 64 * 2**20
 # What captions show: lines of the transcript, and the newest tokens of each person.
@@ -49,7 +53,7 @@ LINES, TOKENS = 6, 4
 class TvshNode(ManagedNode):
     """Subscribes to skeletons; publishes segment events and answers what people have been doing."""
 
-    SETTINGS = (TranscriberConfig, OracleSettings, EncoderConfig)
+    SETTINGS = (TranscriberConfig, OracleSettings, EncoderConfig, ExactSettings)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("tvsh_node", **kwargs)
@@ -57,6 +61,7 @@ class TvshNode(ManagedNode):
         self._oracle: Oracle | None = None
         self._query: Service | None = None
         self._recent: RecentImages | None = None
+        self._held: HeldFrames[tuple[Header, SkeletonFrame]] = HeldFrames()
 
     def configure(self) -> None:
         config = self.settings(TranscriberConfig)
@@ -79,14 +84,19 @@ class TvshNode(ManagedNode):
     def activate(self) -> None:
         self._skeletons = self.listen(SkeletonArray, "skeletons", self._transcribe, SKELETONS_QOS)
         self._last_live: int | None = None
-        self._looking = self.create_timer(LOOK_S, self._end_what_is_over)
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._looking = self.create_timer(LOOK_S, self._look_around, clock=clock)
         self._images: list[Subscription] = []
         if self._oracle is not None and self._oracle.pictures is not None:
             self._recent = RecentImages(WAITING_BYTES)
             for kind, topic in ((ImageMessage, "image"), (CompressedImage, "image/compressed")):
                 self._images.append(self.subscribe(kind, topic, self._keep, qos_profile_sensor_data))
         self._concepts = None
+        self._held = HeldFrames()
+        self._waits, self._waits_since, self._alone = False, 0.0, ""
         if self._transcriber.config.concept_tokens:
+            # A package that was built without weights has nobody who could be waited for.
+            self._waits = self.settings(ExactSettings).exact and has_weights(self.settings(EncoderConfig))
             self._concepts = self.subscribe(ConceptTokens, "concept_tokens", self._note_tokens, EVENTS_QOS)
 
     def deactivate(self) -> None:
@@ -97,6 +107,7 @@ class TvshNode(ManagedNode):
         self.destroy_subscription(self._skeletons)
         if self._concepts is not None:
             self.destroy_subscription(self._concepts)
+        self._go_on(self._held.release())
         self._publish(self._transcriber.close())
         # The last events are final and will not be said again: wait until they have arrived.
         self._events.wait_for_all_acked(timeout=ACKNOWLEDGE)
@@ -116,6 +127,10 @@ class TvshNode(ManagedNode):
             oracle.make_haste()
 
     @property
+    def drained(self) -> bool:
+        return not self._held
+
+    @property
     def fed(self) -> bool:
         return self.count_publishers("skeletons") > 0
 
@@ -126,6 +141,7 @@ class TvshNode(ManagedNode):
         problem = (
             self.monitor.silence("skeletons")
             or self._note
+            or self._alone
             or (self._oracle.complaint if self._oracle else "")
         )
         return (WARN, problem) if problem else (OK, "active")
@@ -137,6 +153,22 @@ class TvshNode(ManagedNode):
         try:
             with self.monitor.timed("convert"):
                 frame = from_message(message)
+        except ValueError as error:
+            self.refuse("frames", error)
+            return
+        if self._waits:
+            if not self._held:
+                self._waits_since = time.monotonic()
+            self._go_on(self._held.hold(frame.frame_id, frame.stamp, (message.header, frame)))
+        else:
+            self._go_on([(message.header, frame)])
+
+    def _go_on(self, frames: list[tuple[Header, SkeletonFrame]]) -> None:
+        for header, frame in frames:
+            self._update(header, frame)
+
+    def _update(self, header: Header, frame: SkeletonFrame) -> None:
+        try:
             self._show(frame)
             with self.monitor.timed("segment"):
                 events = self._transcriber.update(frame)
@@ -148,8 +180,8 @@ class TvshNode(ManagedNode):
         for exchange in self._oracle.exchanges() if self._oracle else ():
             self._tvs.publish(to_message(Label(json.dumps(exchange)), TYPES))
         if self._captions.get_subscription_count():
-            captions = caption_markers(message.header, frame, self._doing(frame))
-            captions.markers.append(transcript_marker(message.header, self._lines))
+            captions = caption_markers(header, frame, self._doing(frame))
+            captions.markers.append(transcript_marker(header, self._lines))
             self._captions.publish(captions)
 
     def keep(self, stamp: int, image: Any, size: int) -> None:
@@ -187,6 +219,14 @@ class TvshNode(ManagedNode):
         now = self.get_clock().now().nanoseconds
         self._last_live = stamp if stamp is not None and abs(now - stamp) < LIVE_NS else None
 
+    def _look_around(self) -> None:
+        if self._held and time.monotonic() - self._waits_since > PATIENCE_S:
+            self._waits = False
+            self._alone = f"concept tokens are not waited for: none was marked for {PATIENCE_S:.0f} s"
+            self.get_logger().warning(self._alone)
+            self._go_on(self._held.release())
+        self._end_what_is_over()
+
     def _end_what_is_over(self) -> None:
         """The core reads no clock: when no frame comes, nothing else tells it that people are gone."""
         timeout = round((self._transcriber.config.track_timeout + STALE_S) * 1e9)
@@ -201,6 +241,11 @@ class TvshNode(ManagedNode):
             told = from_message(message)
         except ValueError as error:
             self.refuse("tokens", error)
+            return
+        if told.is_mark:
+            if self._waits:
+                self._waits_since = time.monotonic()
+                self._go_on(self._held.mark(told.frame_id, told.stamp))
             return
         self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
         if self._captions.get_subscription_count():
