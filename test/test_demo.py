@@ -35,13 +35,17 @@ def demo(tmp_path_factory, sample_clip) -> Path:
     return out
 
 
-def test_both_people_are_seen_and_their_segments_end(demo):
-    frames = [item for _, item in open_source(str(demo / "bag")) if isinstance(item, SkeletonFrame)]
-    seen = Counter(person.track_id for frame in frames for person in frame.skeletons)
-    people = [track for track, count in seen.items() if count > 30]
-    assert len(people) >= 2
+def seen(folder: Path) -> Counter[str]:
+    """In how many frames of the bag each person is."""
+    frames = [item for _, item in open_source(str(folder / "bag")) if isinstance(item, SkeletonFrame)]
+    return Counter(person.track_id for frame in frames for person in frame.skeletons)
+
+
+def test_a_video_is_played_live_and_its_segments_end(demo):
+    # A busy machine has no time for every image, but always for some.
     events = final(demo)
-    assert set(people) <= {event.track_id for event in events}
+    assert events
+    assert {event.track_id for event in events} <= set(seen(demo))
     assert all(event.type.name == "ENDED" and event.start <= event.end for event in events)
     assert len({event.segment_id for event in events}) == len(events)
     assert b"<html" in (demo / "report.html").read_bytes()
@@ -61,8 +65,12 @@ def test_the_bag_gives_the_same_final_events(demo, tmp_path, road):
     assert final(tmp_path) == final(demo)
 
 
-def test_composed_finds_the_people_of_a_video_in_one_process(sample_clip, tmp_path):
-    run("motion_seg_ros.nodes.demo", sample_clip, "--composed", "--out", tmp_path)
+def test_composed_finds_both_people_of_a_video_in_one_process(sample_clip, tmp_path):
+    """At another speed than life the clock is ours, and every image is waited for."""
+    run("motion_seg_ros.nodes.demo", sample_clip, "--composed", "--rate", "2", "--out", tmp_path)
+    count = seen(tmp_path)
+    assert count["1"] > 100
+    assert count["2"] > 100
     assert {"1", "2"} <= {event.track_id for event in final(tmp_path)}
 
 
