@@ -14,6 +14,7 @@ from motion_seg_ros.humocon.clips import tokenize_clips
 from motion_seg_ros.humocon.runtime import ConceptEncoder
 from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.humocon.tokens import ConceptTokens
+from motion_seg_ros.skeleton.motion_inputs import MotionInputs
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 
 DAY = [("stand", 2.0), ("wave", 3.0), ("squat", 3.0), ("wave", 2.0)]
@@ -77,6 +78,24 @@ def test_every_camera_rate_gives_tokens_of_the_same_length(encoder: ConceptEncod
     assert len(told) == (people[-1].stamp - SECOND) // (4 * PERIOD)
     (clip,) = tokenize_clips(encoder, [joints_of(people)], rate)
     assert [token for t in told for token in t.tokens] == clip.tokens.tolist()
+
+
+def test_a_burst_of_frames_is_worked_on_in_parts(encoder: ConceptEncoder) -> None:
+    people = list(frames(DAY))
+    burst = [replace(people[50], stamp=people[50].stamp + 1000 * n) for n in range(1, 300)]
+    people[51:51] = burst
+    tokenizer = Tokenizer(encoder)
+    told, held = [], 0
+    for item in people:
+        told += tokenizer.update(item)
+        (track,) = tokenizer._cameras["camera"].tracks.values()
+        held = max(held, len(track.inputs._held))
+    assert 10 < held <= 64
+    stamps = [item.stamp for item in people]
+    inputs = MotionInputs().extend(stamps, joints_of(people), np.ones((len(people), 22)))
+    whole = inputs[None, : len(inputs) // 4 * 4]
+    tokens, _, _, _ = encoder.encode(whole, encoder.state(1))
+    assert [token for t in told for token in t.tokens] == tokens[0].tolist()
 
 
 def test_people_together_are_people_alone(encoder: ConceptEncoder) -> None:

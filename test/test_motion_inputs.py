@@ -15,13 +15,11 @@ from motion_seg_ros.skeleton.motion_inputs import (
     SEEN,
     VELOCITIES,
     MotionInputs,
-    body_joints,
+    extend_together,
     mirrored,
     motion_inputs,
-    update_together,
 )
-
-PERIOD = 33_333_333
+from motion_seg_ros.skeleton.standard_body import body_joints
 
 
 def clip(seconds: float = 4.0, fps: float = 30.0) -> np.ndarray:
@@ -46,7 +44,7 @@ def streamed(joints: np.ndarray, fps: float, confidence: np.ndarray | None = Non
         [
             s
             for i, (j, c) in enumerate(zip(joints, trust, strict=True))
-            for s in stream.update(round(i * 1e9 / fps), j, c)
+            for s in stream.extend([round(i * 1e9 / fps)], j[None], c[None])
         ]
     )
 
@@ -63,7 +61,7 @@ def test_frame_by_frame_is_the_whole_clip_and_a_batch_is_each_of_it(fps):
     rows = [
         step
         for i in range(len(joints))
-        for step in both.update(round(i * 1e9 / fps), np.stack((joints[i], joints[-i - 1])), np.ones((2, 22)))
+        for step in both.extend([round(i * 1e9 / fps)], joints[None, [i, -i - 1]], np.ones((1, 2, 22)))
     ]
     np.testing.assert_array_equal(np.array(rows)[:, 0], whole)
 
@@ -86,23 +84,30 @@ def test_any_parts_of_a_clip_are_the_whole_clip():
         MotionInputs().extend([1, 3, 3], joints[:3], trust[:3])
 
 
-def test_people_together_are_people_alone():
-    joints, sure = clip(), np.ones((3, 22))
+@pytest.mark.parametrize("fps", [12.5, 30.0, 200.0])
+def test_people_together_are_people_alone(fps):
+    joints, origin = clip(fps=fps), SECOND + 12345
     joints[20:30, [20, 7]] = np.nan
-    present = {0: range(120), 1: range(7, 100), 2: [i for i in range(120) if i not in range(50, 60)]}
-    alone, crowd = ([MotionInputs() for _ in present] for _ in range(2))
+    stamps = [origin + round(i * 1e9 / fps) for i in range(len(joints))]
+    sure = np.ones((len(joints), 3, 22))
+    alone, crowd = ([MotionInputs() for _ in range(3)] for _ in range(2))
+    begun = np.array([0, 3, 7])  # they come one after another and are taken in parts
+    for stream, other, first in zip(alone, crowd, begun, strict=True):
+        for one in (stream, other):
+            one.extend(stamps[first:8], joints[first:8], sure[first:8, 0])
     told = 0
-    for i in range(120):
-        who = [person for person, frames in present.items() if i in frames]
-        rows, stamp = np.stack([joints[i - 40 * person] for person in who]), i * PERIOD
-        steps = update_together([crowd[person] for person in who], stamp, rows, sure[: len(who)])
-        for person, row, found in zip(who, rows, steps, strict=True):
-            expected = alone[person].update(stamp, row, sure[0])
-            np.testing.assert_array_equal(np.array(found), np.array(expected))
+    for part in np.array_split(np.arange(8, len(joints)), 25):
+        now, rows = [stamps[i] for i in part], joints[part[:, None] - begun]
+        steps = extend_together(crowd, now, rows, sure[part])
+        for person, found in enumerate(steps):
+            expected = alone[person].extend(now, rows[:, person], sure[part, person])
+            np.testing.assert_array_equal(found, expected)
             told += len(found)
     assert told > 300
     with pytest.raises(ValueError, match="stamps must rise"):
-        update_together(crowd[::2], stamp, rows[:2], sure[:2])
+        extend_together(crowd[::2], now[-1:], rows[-1:, ::2], sure[:1, ::2])
+    with pytest.raises(ValueError, match="different times"):
+        extend_together([MotionInputs(), *crowd], [now[-1] + 1], rows[-1:, [0, 0, 1, 2]], np.ones((1, 4, 22)))
 
 
 def test_nothing_looks_ahead():
@@ -179,8 +184,8 @@ def test_the_body_comes_back():
 
 def test_stamps_must_rise_and_steps_have_times():
     stream = MotionInputs()
-    stream.update(SECOND, pose("stand", 0), np.ones(22))
-    assert len(stream.update(2 * SECOND, pose("stand", 1), np.ones(22))) == 30
+    poses = np.stack([pose("stand", 0), pose("stand", 1)])
+    assert len(stream.extend([SECOND, 2 * SECOND], poses, np.ones((2, 22)))) == 30
     assert stream.time_of(3) == SECOND + 99_999_999
     with pytest.raises(ValueError, match="stamps must rise"):
-        stream.update(2 * SECOND, pose("stand", 1), np.ones(22))
+        stream.extend([2 * SECOND], poses[1:], np.ones((1, 22)))

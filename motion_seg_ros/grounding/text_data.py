@@ -17,7 +17,6 @@ from motion_seg_ros.grounding.text_config import DisturbanceConfig
 from motion_seg_ros.skeleton.joint_sets import joints_by_name
 from motion_seg_ros.skeleton.motion_inputs import (
     INPUTS,
-    JOINTS,
     MOTION,
     POSITIONS,
     RATE,
@@ -26,6 +25,7 @@ from motion_seg_ros.skeleton.motion_inputs import (
     MotionInputs,
     mirrored,
 )
+from motion_seg_ros.skeleton.standard_body import JOINTS
 
 Array = NDArray[np.float32]
 

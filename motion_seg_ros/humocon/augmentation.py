@@ -10,13 +10,12 @@ from motion_seg_ros.humocon.motions import Motions, Windows, seen_by_camera
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 from motion_seg_ros.skeleton.motion_inputs import (
     FRAMES_PER_TOKEN,
-    JOINTS,
     POSITIONS,
     SEEN,
-    SIDES,
     MotionInputs,
     mirrored,
 )
+from motion_seg_ros.skeleton.standard_body import JOINTS, SIDES
 
 Array = NDArray[np.float64]
 

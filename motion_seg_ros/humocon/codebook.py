@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.humocon.checkpoint import Gallery
 from motion_seg_ros.humocon.modelling import ConceptModel
-from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, body_joints
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE
+from motion_seg_ros.skeleton.standard_body import body_joints
 
 _TOKENS = 8  # of a concept's motion: the moment that leads up to it and ends with it
 _NEAREST = 3

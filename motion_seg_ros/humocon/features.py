@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 from motion_seg_ros.humocon.streaming import believed
-from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, RATE, MotionInputs
-
-_PERIOD = round(1e9 / RATE)
+from motion_seg_ros.humocon.token_inputs import TOKEN_NS, TokenInputs, whole_tokens
 
 
 def concept_features(config: EncoderConfig) -> Callable[[], ConceptFeatures]:
@@ -44,10 +42,8 @@ class ConceptFeatures:
     def __init__(self, encoder: ConceptEncoder) -> None:
         self.dimension = encoder.info.embedding
         self._encoder = encoder
-        self._inputs = MotionInputs()
-        self._waiting: list[NDArray[np.float32]] = []
+        self._inputs = TokenInputs()
         self._state = encoder.state(1)
-        self._steps = 0
         self._before = self._newest = np.zeros(self.dimension)
 
     def update(
@@ -61,15 +57,11 @@ class ConceptFeatures:
         joints : (22, 3) metres, z up, NaN where unseen.
         confidence : (22,) in 0..1.
         """
-        confidence = believed(joints, confidence)
-        self._waiting += self._inputs.update(stamp, joints, confidence)
-        whole = len(self._waiting) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
-        if whole:
-            motion = np.array(self._waiting[:whole])[None]
-            _, _, embeddings, self._state = self._encoder.encode(motion, self._state)
-            known = np.vstack((self._newest[None], embeddings[0]))
-            self._before, self._newest = known[-2], known[-1]
-            del self._waiting[:whole]
-            self._steps += whole
-        since = (stamp - self._inputs.time_of(self._steps)) / (FRAMES_PER_TOKEN * _PERIOD)
+        if self._inputs.hold(stamp, joints, believed(joints, confidence)):
+            (motion,) = whole_tokens([self._inputs])
+            if len(motion):
+                _, _, embeddings, self._state = self._encoder.encode(motion[None], self._state)
+                known = np.vstack((self._newest[None], embeddings[0]))
+                self._before, self._newest = known[-2], known[-1]
+        since = (stamp - self._inputs.time_of(self._inputs.tokens)) / TOKEN_NS
         return self._before + min(max(since, 0.0), 1.0) * (self._newest - self._before)

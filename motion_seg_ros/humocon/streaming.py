@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.humocon.runtime import ConceptEncoder, ModelError
+from motion_seg_ros.humocon.token_inputs import TokenInputs, whole_tokens
 from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.settings import check, setting
 from motion_seg_ros.skeleton.joint_sets import to_smpl22
-from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, MotionInputs, body_seen, update_together
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, body_seen
 from motion_seg_ros.skeleton.types import SkeletonFrame
 
 # Cameras come and go for days; the one that was heard of longest ago is forgotten.
@@ -66,10 +67,8 @@ class _Track:
 
     joint_set: str
     state: NDArray[np.float32]
-    inputs: MotionInputs = field(default_factory=MotionInputs)
-    waiting: list[NDArray[np.float32]] = field(default_factory=list)
+    inputs: TokenInputs = field(default_factory=TokenInputs)
     last_seen: int = 0
-    encoded: int = 0  # steps
 
 
 @dataclass(slots=True)
@@ -80,11 +79,12 @@ class _Camera:
 
 @dataclass(slots=True, eq=False)
 class _Ready:
-    """Whole tokens of a track that wait for the encoder: ``motion`` is (4 n, D)."""
+    """Whole tokens of a track, from number ``first``, that wait for the encoder: ``motion`` is (4 n, D)."""
 
     frame: SkeletonFrame
     track_id: str
     track: _Track
+    first: int
     motion: NDArray[np.float32]
 
 
@@ -165,17 +165,17 @@ class Tokenizer:
             track_id: self._see(camera, track_id, joint_set, seen)
             for (track_id, (joint_set, _, _)), seen in zip(people.items(), known, strict=True)
         }
-        present = {track_id: track for track_id, track in tracks.items() if track is not None}
-        rows = [track is not None for track in tracks.values()]
-        inputs = [track.inputs for track in present.values()]
-        steps = update_together(inputs, frame.stamp, joints[rows], confidence[rows])
+        due = {
+            track_id: track
+            for (track_id, track), *seen in zip(tracks.items(), joints, confidence, strict=True)
+            if track is not None and track.inputs.hold(frame.stamp, *seen)
+        }
         ready = []
-        for (track_id, track), new in zip(present.items(), steps, strict=True):
-            track.waiting += new
-            if len(track.waiting) >= FRAMES_PER_TOKEN:
-                whole = len(track.waiting) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
-                motion, track.waiting = np.array(track.waiting[:whole]), track.waiting[whole:]
-                ready.append(_Ready(frame, track_id, track, motion))
+        motions = whole_tokens([track.inputs for track in due.values()])
+        for (track_id, track), motion in zip(due.items(), motions, strict=True):
+            if len(motion):
+                first = track.inputs.tokens - len(motion) // FRAMES_PER_TOKEN
+                ready.append(_Ready(frame, track_id, track, first, motion))
         return ready
 
     def _forget_lost(self, camera: _Camera, stamp: int) -> None:
@@ -237,23 +237,27 @@ class Tokenizer:
         for row, (place, item) in enumerate(group):
             item.track.state = after[row]
             told[place] = [
-                self._token(item, *values)
-                for values in zip(tokens[row].tolist(), distances[row].tolist(), embeddings[row], strict=True)
+                self._token(item, number, *values)
+                for number, *values in zip(
+                    range(item.first, item.first + tokens.shape[1]),
+                    tokens[row].tolist(),
+                    distances[row].tolist(),
+                    embeddings[row],
+                    strict=True,
+                )
             ]
         self.health.tokens += tokens.size
 
     def _token(
-        self, item: _Ready, token: int, distance: float, embedding: NDArray[np.float32]
+        self, item: _Ready, number: int, token: int, distance: float, embedding: NDArray[np.float32]
     ) -> ConceptTokens:
-        track = item.track
-        start, track.encoded = track.encoded, track.encoded + FRAMES_PER_TOKEN
         return ConceptTokens(
             stamp=item.frame.stamp,
             frame_id=item.frame.frame_id,
             track_id=item.track_id,
             codebook=self._encoder.info.codebook,
-            start=track.inputs.time_of(start),
-            end=track.inputs.time_of(track.encoded),
+            start=item.track.inputs.time_of(number),
+            end=item.track.inputs.time_of(number + 1),
             tokens=(token,),
             distances=(distance,),
             embedding=embedding,

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from motion_seg_ros.humocon.modelling import ConceptModel, Encoded
-from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, SEEN, SIZE_M
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, SEEN
+from motion_seg_ros.skeleton.standard_body import SIZE_M
 
 # Faster than this is what reconstructions lose: blows, starts, stops (Hz).
 _HIGH = 3.0
