@@ -15,15 +15,8 @@ from motion import SECOND, frames
 
 from motion_seg_ros.bags.conversion import from_message, to_message
 from motion_seg_ros.bags.typestore import typestore
-from motion_seg_ros.humocon.runtime import (
-    CODEBOOK,
-    MODEL,
-    SUMS,
-    WEIGHTS,
-    ConceptEncoder,
-    EncoderConfig,
-    ModelError,
-)
+from motion_seg_ros.humocon.contract import CODEBOOK, MOTION, SUMS, ModelError
+from motion_seg_ros.humocon.runtime import WEIGHTS, ConceptEncoder, EncoderConfig
 from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.types import SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
@@ -151,11 +144,11 @@ def test_an_event_of_anything_is_an_event_or_one_sentence(
         assert 0 <= event.boundary_confidence <= 1
 
 
-@given(name=st.sampled_from([MODEL, CODEBOOK]), share=st.floats(0, 0.999), bit=st.integers(0, 7))
+@given(name=st.sampled_from([MOTION.model, CODEBOOK]), share=st.floats(0, 0.999), bit=st.integers(0, 7))
 @examples(30)
 def test_weights_of_which_any_bit_was_turned_over_are_refused(name: str, share: float, bit: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for each in (MODEL, CODEBOOK, SUMS):
+        for each in (MOTION.model, CODEBOOK, SUMS):
             content = bytearray((WEIGHTS / each).read_bytes())
             if each == name:
                 content[int(share * len(content))] ^= 1 << bit

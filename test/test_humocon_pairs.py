@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("torch")
 
 from motion_seg_ros.humocon.configuration import SourceConfig
-from motion_seg_ros.humocon.modelling import FLOW_CELLS, IMAGE
+from motion_seg_ros.humocon.crops import CROP
+from motion_seg_ros.humocon.modelling import FLOW_CELLS
 from motion_seg_ros.humocon.motions import load_motions
 from motion_seg_ros.humocon.pairs import render_pairs
 
@@ -24,8 +25,8 @@ def test_a_turned_pair_is_seen_in_a_mirror_and_the_others_stay():
         assert shown.windows.clip[row] == pairs.windows.clip[pair]
         assert shown.windows.mirror[row] == (pairs.windows.mirror[pair] != turned)
         for token in range(8):
-            for x in range(IMAGE):
-                other = IMAGE - 1 - x if turned else x
+            for x in range(CROP):
+                other = CROP - 1 - x if turned else x
                 assert (shown.video[row, token, :, x] == pairs.video[pair, token, :, other]).all()
             flow = pairs.flow[pair, token].reshape(FLOW_CELLS, FLOW_CELLS, 2)
             found = shown.flow[row, token].reshape(FLOW_CELLS, FLOW_CELLS, 2)

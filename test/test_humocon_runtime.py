@@ -10,7 +10,7 @@ import pytest
 from concept_model import open_encoder, write_model, write_sums
 
 from motion_seg_ros.humocon import runtime
-from motion_seg_ros.humocon.runtime import ModelError
+from motion_seg_ros.humocon.contract import ModelError
 from motion_seg_ros.skeleton.motion_inputs import INPUTS
 
 

@@ -15,7 +15,8 @@ from motion_seg_ros.humocon import losses, training  # noqa: E402
 from motion_seg_ros.humocon.checkpoint import load_checkpoint  # noqa: E402
 from motion_seg_ros.humocon.codebook import describe_codebook  # noqa: E402
 from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig  # noqa: E402
-from motion_seg_ros.humocon.export import check_parity, export  # noqa: E402
+from motion_seg_ros.humocon.contract import MOTION, VIDEO  # noqa: E402
+from motion_seg_ros.humocon.export import Graph, check_parity, export  # noqa: E402
 from motion_seg_ros.humocon.motions import Windows, load_motions, names_of  # noqa: E402
 from motion_seg_ros.humocon.objective import TERMS, Batch, Objective  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
@@ -97,8 +98,9 @@ def test_a_token_knows_nothing_of_what_follows(trained):
 
 def test_what_is_exported_is_what_was_trained(trained, tmp_path):
     checkpoint = load_checkpoint(trained / "checkpoint.pt")
-    parity = export(checkpoint, tmp_path, static=True)
-    assert parity["max_error"] < 1e-4
+    done = export(checkpoint, tmp_path, static=True)
+    assert [each.kind for each in done] == [MOTION, VIDEO]
+    assert max(each.max_error for each in done) < 1e-4
     assert str(Path(training.__file__).parent).encode() not in (tmp_path / "concepts.onnx").read_bytes()
     encoder = ConceptEncoder(EncoderConfig(weights=str(tmp_path)))
     motion = checkpoint.gallery.inputs[:3].numpy()
@@ -123,7 +125,7 @@ def test_an_export_that_disagrees_with_torch_is_refused(trained, tmp_path):
     with torch.no_grad():
         model.motion.head[1].bias += 0.01
     with pytest.raises(ValueError, match="disagrees with torch"):
-        check_parity(model, tmp_path, checkpoint.gallery.inputs[:8], ["concepts.onnx"])
+        check_parity(Graph(model).eval(), MOTION, tmp_path, checkpoint.gallery.inputs[:8])
 
 
 def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):

@@ -29,10 +29,16 @@ def add(commands: Commands) -> None:
     train.add_argument(
         "config",
         help="YAML file, or the name of one that comes along: concepts (the weights that ship), "
-        "concepts_bandai (research), concepts_tiny",
+        "concepts_video (their video side), concepts_bandai (research), concepts_tiny",
     )
     train.add_argument("--data", type=Path, default=Path(), help="folder of the sources (default: here)")
     train.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and logs")
+    train.add_argument(
+        "--weights",
+        type=Path,
+        metavar="DIR",
+        help="exported weights, for configurations that keep a motion encoder (default: those shipped)",
+    )
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     train.set_defaults(run=_train)
     export = commands.add_parser("export-concepts", help="a checkpoint to ONNX, checked against torch")
@@ -49,13 +55,20 @@ def add(commands: Commands) -> None:
 def _train(options: argparse.Namespace) -> int:
     _need_torch()
     from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig
+    from motion_seg_ros.humocon.runtime import WEIGHTS
     from motion_seg_ros.humocon.training import CHECKPOINT, train
     from motion_seg_ros.settings_file import load_settings
 
     known = CONFIGS / f"{options.config}.yaml"
     config = load_settings(TrainingConfig, known if known.is_file() else Path(options.config))
     done = train(
-        config, options.data, options.out, resume=options.resume, probe=_probe(), tell=_progress(options.out)
+        config,
+        options.data,
+        options.out,
+        resume=options.resume,
+        weights=options.weights or WEIGHTS,
+        probe=_probe(),
+        tell=_progress(options.out),
     )
     if _first_process():
         print("\n".join(f"{name}: {value:.4g}" for name, value in done.history[-1].items()))
@@ -68,11 +81,11 @@ def _export(options: argparse.Namespace) -> int:
     from motion_seg_ros.humocon.checkpoint import load_checkpoint
     from motion_seg_ros.humocon.export import export
 
-    parity = export(load_checkpoint(options.checkpoint), options.out, static=options.static)
-    print(
-        f"{parity['tokens']:.0f} tokens are those of torch; largest error {parity['max_error']:.1e}\n"
-        f"wrote {options.out}"
-    )
+    for done in export(load_checkpoint(options.checkpoint), options.out, static=options.static):
+        print(
+            f"{done.kind.concepts}: {done.compared} tokens are those of torch; largest error "
+            f"{done.max_error:.1e}\nwrote {options.out / done.kind.folder}"
+        )
     return OK
 
 

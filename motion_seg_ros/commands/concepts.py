@@ -50,7 +50,8 @@ def _show(options: argparse.Namespace) -> int:
     from motion_seg_ros.bags.clips import bag_clips
     from motion_seg_ros.datasets.clips import load_motion
     from motion_seg_ros.evaluation.concept_page import ConceptPage, read_codebook, write_concept_page
-    from motion_seg_ros.humocon.runtime import CODEBOOK, ConceptEncoder, EncoderConfig
+    from motion_seg_ros.humocon.contract import CODEBOOK
+    from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 
     encoder = ConceptEncoder(EncoderConfig(options.weights))
     info = encoder.info

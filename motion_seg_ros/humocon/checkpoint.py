@@ -14,7 +14,7 @@ from motion_seg_ros.humocon.modelling import ConceptModel
 from motion_seg_ros.settings_file import from_mapping
 from motion_seg_ros.skeleton.motion_inputs import INPUTS
 
-_FORMAT = "motion_seg_ros.training/1"
+_FORMAT = "motion_seg_ros.training/2"
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class Gallery:
     ----------
     inputs : (G, T, INPUTS) float32, the windows.
     names, starts : of their clips, and where each begins in its clip (s).
+    video : (V, n, 64, 64) uint8, windows that were rendered for validation; none without video.
     """
 
     inputs: Tensor
     names: list[str]
     starts: list[float]
+    video: Tensor
 
 
 @dataclass(frozen=True)

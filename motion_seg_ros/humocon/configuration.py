@@ -102,6 +102,7 @@ class TrainingConfig:
     frames: int = setting(64, "steps of a window", low=16, high=4096)
     batch: int = setting(48, "windows in a step of all processes together", low=2, high=65536)
     paired: int = setting(16, "windows of a step that have video", low=0, high=65536)
+    keep_motion: bool = setting(False, "keep the motion encoder of exported weights; video alone is trained")
     clips_with_video: int = setting(600, "windows that are rendered", low=0, high=1_000_000)
     epochs: int = setting(20, "epochs", low=1, high=100_000)
     steps: int = setting(100, "steps of an epoch", low=1, high=1_000_000)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from motion_seg_ros.humocon.configuration import ModelConfig
+from motion_seg_ros.humocon.crops import CROP
 from motion_seg_ros.humocon.quantiser import Quantiser
 from motion_seg_ros.humocon.synthesis import deeds
 from motion_seg_ros.skeleton.motion_inputs import (
@@ -22,7 +23,6 @@ from motion_seg_ros.skeleton.motion_inputs import (
     VELOCITIES,
 )
 
-IMAGE = 64  # pixels of a side of a person's crop
 THUMBNAIL = 16  # of its reconstruction
 FLOW_CELLS = 4  # a side of the grid over which optical flow is averaged
 STATE_TARGETS = POSITIONS.stop + MOTION.stop - MOTION.start
@@ -72,6 +72,22 @@ class CausalBlock(nn.Module):
         return x + self.out(functional.silu(y)), past
 
 
+def _size(memories: list[tuple[int, int]]) -> int:
+    """Numbers of a flat state with these memories."""
+    return sum(channels * length for channels, length in memories)
+
+
+def _packed(memories: list[Tensor]) -> Tensor:
+    """Memories (B, channels, length) as one state (B, S)."""
+    return torch.cat([memory.flatten(1) for memory in memories], dim=1)
+
+
+def _unpacked(state: Tensor, memories: list[tuple[int, int]]) -> list[Tensor]:
+    """The memories of a state (B, S)."""
+    parts = torch.split(state, [channels * length for channels, length in memories], dim=1)
+    return [part.reshape(-1, *shape) for part, shape in zip(parts, memories, strict=True)]
+
+
 class MotionEncoder(nn.Module):
     """E_m: inputs at 30 Hz to a state a frame and a unit embedding every 4 frames, causally.
 
@@ -100,7 +116,7 @@ class MotionEncoder(nn.Module):
 
     @property
     def state_size(self) -> int:
-        return sum(channels * length for channels, length in self.memories)
+        return _size(self.memories)
 
     def normalised(self, motion: Tensor) -> Tensor:
         """Inputs (..., INPUTS) centred and scaled; what was not seen is 0, the mean."""
@@ -122,7 +138,7 @@ class MotionEncoder(nn.Module):
         -------
         states (B, 4 n, states), embeddings (B, n, E) of length 1, and the next state.
         """
-        pasts = self._unpack(state)
+        pasts = _unpacked(state, self.memories)
         nexts: list[Tensor] = []
         x, past = self.stem(self.normalised(motion).transpose(1, 2), pasts[0])
         nexts.append(past)
@@ -134,20 +150,19 @@ class MotionEncoder(nn.Module):
             x, past = block(x, before)
             nexts.append(past)
         embeddings = functional.normalize(self.head(x).transpose(1, 2), dim=2, eps=1e-6)
-        return states, embeddings, torch.cat([past.flatten(1) for past in nexts], dim=1)
+        return states, embeddings, _packed(nexts)
 
     def start(self, motion: Tensor) -> Tensor:
         """State of tracks that begin with ``motion`` (B, ...)."""
         return motion.new_zeros(len(motion), self.state_size)
 
-    def _unpack(self, state: Tensor) -> list[Tensor]:
-        sizes = [channels * length for channels, length in self.memories]
-        parts = torch.split(state, sizes, dim=1)
-        return [part.reshape(-1, *shape) for part, shape in zip(parts, self.memories, strict=True)]
-
 
 class VideoEncoder(nn.Module):
-    """E_u: grey crops of a person, one a token, to a state and a unit embedding each, causally."""
+    """E_u: grey crops of a person, one a token, to a state and a unit embedding each, causally.
+
+    The memory holds whether there was a crop before, that crop, and what the convolutions remember; zeros at
+    a track's start.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -160,22 +175,48 @@ class VideoEncoder(nn.Module):
             nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
             nn.SiLU(),
             nn.Flatten(),
-            nn.Linear(width * (IMAGE // 16) ** 2, width),
+            nn.Linear(width * (CROP // 16) ** 2, width),
         )
         self.times = nn.ModuleList(CausalBlock(width, d) for d in (1, 2))
         self.head = nn.Sequential(Norm(width), nn.Conv1d(width, config.embedding, 1))
 
-    def forward(self, video: Tensor) -> tuple[Tensor, Tensor]:
-        """Crops (B, n, 64, 64) in 0..1 to states (B, n, C) and embeddings (B, n, E) of length 1."""
+    @property
+    def memories(self) -> list[tuple[int, int]]:
+        """Channels and length of each memory in the flat state."""
+        return [(1, 1), (CROP, CROP), *(cast(CausalBlock, block).conv.memory for block in self.times)]
+
+    @property
+    def state_size(self) -> int:
+        return _size(self.memories)
+
+    def forward(self, video: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode the next crops.
+
+        Parameters
+        ----------
+        video : (B, n, 64, 64) in 0..1. state : (B, state_size), zeros at a track's start.
+
+        Returns
+        -------
+        states (B, n, C), embeddings (B, n, E) of length 1, and the next state.
+        """
+        known, crop, *pasts = _unpacked(state, self.memories)
         # A crop beside its change since the one before: a still image does not tell which way it goes.
-        before = torch.cat((video[:, :1], video[:, :-1]), dim=1)
+        first = known * crop + (1 - known) * video[:, 0]
+        before = torch.cat((first[:, None], video[:, :-1]), dim=1)
         pairs = 4 * torch.stack((video - 0.4, video - before), dim=2)
         x = self.image(pairs.flatten(0, 1)).unflatten(0, video.shape[:2]).transpose(1, 2)
         states = x.transpose(1, 2)
-        for block in self.times:
-            channels, length = cast(CausalBlock, block).conv.memory
-            x, _ = block(x, x.new_zeros(len(x), channels, length))
-        return states, functional.normalize(self.head(x).transpose(1, 2), dim=2, eps=1e-6)
+        nexts = [torch.ones_like(known), video[:, -1]]
+        for block, past in zip(self.times, pasts, strict=True):
+            x, after = block(x, past)
+            nexts.append(after)
+        embeddings = functional.normalize(self.head(x).transpose(1, 2), dim=2, eps=1e-6)
+        return states, embeddings, _packed(nexts)
+
+    def start(self, video: Tensor) -> Tensor:
+        """State of tracks that begin with ``video`` (B, ...)."""
+        return video.new_zeros(len(video), self.state_size)
 
 
 class Decoder(nn.Module):
@@ -305,7 +346,7 @@ class ConceptModel(nn.Module):
 
     def encode_video(self, video: Tensor) -> Encoded:
         """Whole windows (B, n, 64, 64) of grey crops in 0..1."""
-        states, embeddings = self.video(video)
+        states, embeddings, _ = self.video(video, self.video.start(video))
         codes, _ = self.video_codes(embeddings)
         return Encoded(states, embeddings, codes, self.video_codes.quantised(embeddings, codes))
 

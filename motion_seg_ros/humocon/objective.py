@@ -28,7 +28,7 @@ class Batch:
     seen : (B, 4 n, INPUTS), what the encoder reads of it.
     valid : (B, n) float, 0 where a window goes on after its clip has ended.
     names : (B, n) int64, which of the made-up motions it is, -1 where that is not known.
-    video : (P, n, 64, 64) grey in 0..1, the last frame of each token.
+    video : (P, n, 64, 64) grey in 0..1, the frame that completes each token.
     thumbnails : (P, n, 256), what is reconstructed of it.
     flow : (P, n, 32), mean optical flow of 4 x 4 cells, scaled to a deviation of about 1.
     """
@@ -47,44 +47,34 @@ class Batch:
 
 
 class Objective(nn.Module):
-    """The model with its losses: what one process computes of one batch."""
+    """The model with its losses: what one process computes of one batch.
 
-    def __init__(self, model: ConceptModel, config: LossConfig) -> None:
+    Parameters
+    ----------
+    keeps_motion : the motion encoder and its codebook stay as they are: only video is asked for anything.
+    """
+
+    def __init__(self, model: ConceptModel, config: LossConfig, *, keeps_motion: bool = False) -> None:
         super().__init__()
         self.model = model
         self.config = config
+        self._keeps_motion = keeps_motion
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted total and every term that is switched on; codebooks move in training mode."""
         config, model = self.config, self.model
         terms: dict[str, Tensor] = {}
         motion = model.encode_motion(batch.seen)
-        self._follow(model.motion_codes, motion, batch.valid)
-        bound = losses.commitment(motion.embeddings, model.motion_codes.codebook, motion.codes, batch.valid)
-        if config.motion:
-            target, seen = model.state_targets(batch.motion)
-            decoded = model.motion_decoder(motion.quantised, self._hide(batch.valid))
-            weight = seen * batch.valid.repeat_interleave(FRAMES_PER_TOKEN, dim=1)[..., None]
-            terms["motion"] = losses.reconstruction(decoded, target, weight)
-            if config.moment:
-                statistics = model.moment_targets(batch.motion)
-                found = model.moment_decoder(motion.quantised)
-                there = batch.valid[..., None].expand_as(found)
-                terms["motion"] = terms["motion"] + config.moment * losses.reconstruction(
-                    found, statistics, there
-                )
-        if config.names:
-            terms["names"] = losses.naming(
-                motion.quantised, model.name_prototypes, batch.names, config.temperature
-            )
-        kinds = [(model.motion_classifier, motion, batch.valid, model.velocity_targets(batch.motion))]
+        bound = motion.embeddings.new_zeros(())
+        kinds = []
+        if not self._keeps_motion:
+            bound = self._follow(model.motion_codes, motion, batch.valid)
+            terms |= self._motion_terms(motion, batch)
+            kinds.append((model.motion_classifier, motion, batch.valid, model.velocity_targets(batch.motion)))
         if config.sees_video and len(batch.video):
             valid = batch.valid[: len(batch.video)]
             video = model.encode_video(batch.video)
-            self._follow(model.video_codes, video, valid)
-            bound = bound + losses.commitment(
-                video.embeddings, model.video_codes.codebook, video.codes, valid
-            )
+            bound = bound + self._follow(model.video_codes, video, valid)
             if config.video:
                 decoded = model.video_decoder(video.quantised, self._hide(valid))
                 weight = valid[..., None].expand_as(batch.thumbnails)
@@ -102,10 +92,34 @@ class Objective(nn.Module):
             total = total + getattr(config, name) * value
         return total, terms
 
-    def _follow(self, quantiser: Quantiser, encoded: Encoded, valid: Tensor) -> None:
+    def _follow(self, quantiser: Quantiser, encoded: Encoded, valid: Tensor) -> Tensor:
+        """Move a codebook in training mode; how far embeddings are from their codes."""
         if self.training:
             there = valid > 0
             quantiser.follow(encoded.embeddings[there], encoded.codes[there])
+        return losses.commitment(encoded.embeddings, quantiser.codebook, encoded.codes, valid)
+
+    def _motion_terms(self, motion: Encoded, batch: Batch) -> dict[str, Tensor]:
+        """What is asked of motion's codes."""
+        config, model = self.config, self.model
+        terms: dict[str, Tensor] = {}
+        if config.motion:
+            target, seen = model.state_targets(batch.motion)
+            decoded = model.motion_decoder(motion.quantised, self._hide(batch.valid))
+            weight = seen * batch.valid.repeat_interleave(FRAMES_PER_TOKEN, dim=1)[..., None]
+            terms["motion"] = losses.reconstruction(decoded, target, weight)
+            if config.moment:
+                statistics = model.moment_targets(batch.motion)
+                found = model.moment_decoder(motion.quantised)
+                there = batch.valid[..., None].expand_as(found)
+                terms["motion"] = terms["motion"] + config.moment * losses.reconstruction(
+                    found, statistics, there
+                )
+        if config.names:
+            terms["names"] = losses.naming(
+                motion.quantised, model.name_prototypes, batch.names, config.temperature
+            )
+        return terms
 
     def _hide(self, valid: Tensor) -> Tensor:
         low, high = self.config.mask_low, self.config.mask_high

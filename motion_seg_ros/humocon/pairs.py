@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.modelling import FLOW_CELLS, IMAGE, THUMBNAIL
+from motion_seg_ros.humocon.crops import CROP
+from motion_seg_ros.humocon.modelling import FLOW_CELLS, THUMBNAIL
 from motion_seg_ros.humocon.motions import Motions, Windows, choose_windows, seen_by_camera
 from motion_seg_ros.humocon.rendering import render
 from motion_seg_ros.skeleton.joint_sets import SMPL22
@@ -22,8 +23,8 @@ class Pairs:
     Attributes
     ----------
     windows : N of them.
-    video : (N, n, 64, 64) uint8 grey, the last frame of each token.
-    flow : (N, n, 2 * 4 * 4) float32 pixels to the next frame, averaged over cells.
+    video : (N, n, 64, 64) uint8 grey, the frame that completes each token.
+    flow : (N, n, 2 * 4 * 4) float32 pixels from the frame before, averaged over cells.
     """
 
     windows: Windows
@@ -54,17 +55,17 @@ def render_pairs(
     """Choose windows of ``frames`` steps and render them; ``tell`` hears how many are done."""
     windows = choose_windows(motions, count, frames, rng, speed=speed, mirror=True)
     tokens = frames // FRAMES_PER_TOKEN
-    video = np.empty((count, tokens, IMAGE, IMAGE), np.uint8)
+    video = np.empty((count, tokens, CROP, CROP), np.uint8)
     flow = np.empty((count, tokens, 2 * FLOW_CELLS**2), np.float32)
-    # The last frame of each token, and the one after it for the flow.
-    shown = np.arange(FRAMES_PER_TOKEN - 1, frames, FRAMES_PER_TOKEN)
-    shown = np.stack((shown, shown + 1), axis=1).ravel()
+    # The frame with which each token is known, and the one before it for the flow.
+    shown = np.arange(FRAMES_PER_TOKEN, frames + 1, FRAMES_PER_TOKEN)
+    shown = np.stack((shown - 1, shown), axis=1).ravel()
     for row in range(count):
         joints, _ = seen_by_camera(motions, windows[row : row + 1], RATE, frames)
         body = _mirrored(joints[0]) if windows.mirror[row] else joints[0]
-        pixels, moved = render(body[shown], rng, size=IMAGE)
-        video[row] = pixels[::2]
-        cells = moved[::2].reshape(tokens, FLOW_CELLS, IMAGE // FLOW_CELLS, FLOW_CELLS, -1, 2)
+        pixels, moved = render(body[shown], rng, size=CROP, steady=2)
+        video[row] = pixels[1::2]
+        cells = moved[::2].reshape(tokens, FLOW_CELLS, CROP // FLOW_CELLS, FLOW_CELLS, -1, 2)
         flow[row] = cells.mean(axis=(2, 4)).reshape(tokens, -1)
         tell(row + 1)
     return Pairs(windows, video, flow)
@@ -72,7 +73,7 @@ def render_pairs(
 
 def thumbnails(video: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(..., 64, 64) as (..., 256) means of cells in 0..1: what the video decoder is asked for."""
-    side = IMAGE // THUMBNAIL
+    side = CROP // THUMBNAIL
     cells = video.reshape(*video.shape[:-2], THUMBNAIL, side, THUMBNAIL, side)
     return (cells.mean(axis=(-3, -1), dtype=np.float32) / 255).reshape(*video.shape[:-2], THUMBNAIL**2)
 

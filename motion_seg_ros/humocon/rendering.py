@@ -33,7 +33,7 @@ _NEAR = 0.3
 
 
 def render(
-    joints: NDArray[np.floating], scene: Scene | np.random.Generator, size: int = 64
+    joints: NDArray[np.floating], scene: Scene | np.random.Generator, size: int = 64, steady: int = 1
 ) -> tuple[NDArray[np.uint8], Array]:
     """Pictures of a person and their optical flow.
 
@@ -42,6 +42,7 @@ def render(
     joints : (T, 22, 3) metres, smpl22, z up; limbs with an end that is NaN are left out.
     scene : the view, or a generator to draw a random one from.
     size : pixels of the square picture; a scene must be made for it.
+    steady : of a random scene, frames in a row that are cut out of the same place.
 
     Returns
     -------
@@ -58,7 +59,7 @@ def render(
     if joints.ndim != 3 or joints.shape[1:] != (22, 3) or len(joints) == 0:
         raise ValueError(f"joints must be (T, 22, 3), not {joints.shape}")
     if isinstance(scene, np.random.Generator):
-        scene = random_scene(scene, joints, size)
+        scene = random_scene(scene, joints, size, steady)
     points = (_points(joints) - scene.position).astype(np.float32) @ scene.axes.T
     radii = _RADII * np.float32(scene.thickness * trunk_length(joints) / TRUNK_LENGTH)
     shade, flow = _background(scene, len(joints), size)
@@ -115,6 +116,9 @@ def _background(scene: Scene, count: int, size: int) -> tuple[Array, Array]:
         # cos(a + b) of the separable phases.
         a, b = (across * x + phase)[:, None, :], (down * y)[:, :, None]
         shade += amplitude * (np.cos(a) * np.cos(b) - np.sin(a) * np.sin(b))
+    for right, below, width, height, grey in scene.furniture:
+        inside = (np.abs(x - right) < width)[:, None, :] & (np.abs(y - below) < height)[:, :, None]
+        shade[inside] = grey
     flow = np.zeros((count, size, size, 2), np.float32)
     flow[:-1, :, :, 0] = (scene.focal[1:, None] * x[:-1] + scene.centre[1:, :1] - steps)[:, None, :]
     flow[:-1, :, :, 1] = (scene.focal[1:, None] * y[:-1] + scene.centre[1:, 1:] - steps)[:, :, None]

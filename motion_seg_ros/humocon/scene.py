@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from motion_seg_ros.skeleton.image_box import FollowingSquare
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 
 Array: TypeAlias = NDArray[np.float32]
@@ -37,6 +38,8 @@ LIMBS = (
         )
     ),
 )
+# Nobody is looked at nearer to the camera than this (m), or as smaller than this (focal lengths).
+_NEAR, _SMALLEST = 0.3, 0.01
 _CLOTHES = ("shirt", "sleeve", "skin", "trousers", "shoe")
 
 
@@ -56,6 +59,8 @@ class Scene:
     light : (3,) unit vector towards the light, in the axes of the camera.
     ambient : share of light that comes from everywhere; 1 is no shading at all.
     background : (waves, 4): amplitude, two wave numbers (radians a focal length) and phase, around ``grey``.
+    furniture : (things, 5): middle to the right and down, half width and half height (focal lengths) and grey
+        of what stands before the background, as far away; the last in front.
     grey : of the background, in 0..1.
     noise : standard deviation of the picture's noise, in 0..1; from ``seed``.
     """
@@ -70,18 +75,22 @@ class Scene:
     light: Array
     ambient: float
     background: Array
+    furniture: Array
     grey: float
     noise: float
     seed: int
 
 
-def random_scene(rng: np.random.Generator, joints: NDArray[np.floating], size: int = 64) -> Scene:
+def random_scene(
+    rng: np.random.Generator, joints: NDArray[np.floating], size: int = 64, steady: int = 1
+) -> Scene:
     """A fixed camera somewhere around the person, and a crop that follows them a little off-centre.
 
     Parameters
     ----------
     joints : (T, 22, 3) metres, z up, NaN where unseen.
     size : pixels of the square crop.
+    steady : frames in a row that are cut out of the same place.
     """
     middle, height = _middle(joints), _height(joints)
     target = np.nanmean(middle, axis=0)
@@ -98,12 +107,12 @@ def random_scene(rng: np.random.Generator, joints: NDArray[np.floating], size: i
     axes = np.stack(
         (np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right, -away)
     )
-    seen = (middle - position) @ axes.T
-    depth = _follow(seen[:, 2])
-    focal = rng.uniform(0.62, 0.85) * size * depth / height
-    direction = np.stack((_follow(seen[:, 0]), _follow(seen[:, 1])), axis=1) / depth[:, None]
-    off_centre = rng.normal(0, 0.04 * size, 2)
-    centre = (size - 1) / 2 + off_centre - focal[:, None] * direction
+    looked_at, side = _squares((joints[::steady] - position) @ axes.T)
+    # Trackers put their boxes a little beside and each time elsewhere.
+    looked_at = looked_at + side[:, None] * (rng.normal(0, 0.04, 2) + rng.normal(0, 0.01, looked_at.shape))
+    side = side * np.exp(rng.uniform(-0.15, 0.15) + rng.normal(0, 0.01, len(side)))
+    focal = np.repeat(size / side, steady)[: len(joints)]
+    centre = (size - 1) / 2 - focal[:, None] * np.repeat(looked_at, steady, axis=0)[: len(joints)]
     grey = dict(zip(_CLOTHES, rng.uniform(0.1, 0.95, len(_CLOTHES)), strict=True))
     light = rng.normal((0.0, -0.8, -1.2), 1.0)
     waves = rng.integers(0, 6)
@@ -112,6 +121,15 @@ def random_scene(rng: np.random.Generator, joints: NDArray[np.floating], size: i
             rng.uniform(0.0, 0.15, (waves, 1)),
             rng.normal(0, 8.0, (waves, 2)),
             rng.uniform(0, 2 * np.pi, (waves, 1)),
+        ),
+        axis=1,
+    )
+    things = rng.integers(0, 9)
+    furniture = np.concatenate(
+        (
+            rng.normal(0, 0.5, (things, 2)),
+            np.exp(rng.uniform(np.log(0.02), np.log(0.5), (things, 2))),
+            rng.uniform(0.05, 0.95, (things, 1)),
         ),
         axis=1,
     )
@@ -126,6 +144,7 @@ def random_scene(rng: np.random.Generator, joints: NDArray[np.floating], size: i
         (light / np.linalg.norm(light)).astype(np.float32),
         float(rng.uniform(0.3, 0.8)),
         background.astype(np.float32),
+        furniture.astype(np.float32),
         float(rng.uniform(0.1, 0.9)),
         float(rng.uniform(0, 0.03)),
         int(rng.integers(2**31)),
@@ -139,9 +158,13 @@ def _middle(joints: NDArray[np.floating]) -> NDArray[np.float64]:
         raise ValueError("no joint is seen in any frame")
     low = np.where(seen[..., None], joints, np.inf).min(axis=1)
     high = np.where(seen[..., None], joints, -np.inf).max(axis=1)
+    return ((low + high) / 2)[_held(seen)]
+
+
+def _held(seen: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """(T,) for each frame one in which any of (T, 22) joints is seen."""
     someone = np.flatnonzero(seen.any(axis=1))
-    nearest = someone[np.minimum(np.searchsorted(someone, np.arange(len(joints))), len(someone) - 1)]
-    return (low[nearest] + high[nearest]) / 2
+    return someone[np.minimum(np.searchsorted(someone, np.arange(len(seen))), len(someone) - 1)]
 
 
 def trunk_length(joints: NDArray[np.floating]) -> float:
@@ -155,8 +178,13 @@ def _height(joints: NDArray[np.floating]) -> float:
     return trunk_length(joints) / TRUNK_LENGTH * 1.75
 
 
-def _follow(values: NDArray[np.float64], width: float = 8.0) -> NDArray[np.float64]:
-    """(T,) as a detector's window follows it: smoothly."""
-    reach = int(3 * width)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+def _squares(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle (T, 2) and side (T,) of the squares around joints (T, 22, 3) in the axes of the camera, in focal
+    lengths."""
+    seen = np.isfinite(points).all(axis=2)
+    at = points[..., :2] / np.maximum(points[..., 2:], _NEAR)
+    low = np.where(seen[..., None], at, np.inf).min(axis=1)[_held(seen)]
+    high = np.where(seen[..., None], at, -np.inf).max(axis=1)[_held(seen)]
+    following = FollowingSquare()
+    extents = np.maximum((high - low).max(axis=1), _SMALLEST)
+    return (low + high) / 2, np.array([following.side(float(extent)) for extent in extents])

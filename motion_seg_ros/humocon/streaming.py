@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from motion_seg_ros.humocon.runtime import ConceptEncoder, ModelError
+from motion_seg_ros.humocon.contract import ModelError
+from motion_seg_ros.humocon.runtime import ConceptEncoder
 from motion_seg_ros.humocon.token_inputs import TokenInputs, whole_tokens
 from motion_seg_ros.humocon.tokens import ConceptTokens
 from motion_seg_ros.settings import check, setting

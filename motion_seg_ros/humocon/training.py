@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,19 @@ from torch.nn.parallel import DistributedDataParallel
 from motion_seg_ros.humocon.augmentation import augmented_windows, in_another_posture, plain_windows
 from motion_seg_ros.humocon.checkpoint import Checkpoint, Gallery, load_checkpoint, save_checkpoint
 from motion_seg_ros.humocon.configuration import TrainingConfig
+from motion_seg_ros.humocon.kept import keep_motion
 from motion_seg_ros.humocon.modelling import ConceptModel
 from motion_seg_ros.humocon.motions import Motions, choose_windows, load_motions, names_of
 from motion_seg_ros.humocon.objective import Batch, Objective
 from motion_seg_ros.humocon.pairs import Pairs, render_pairs, thumbnails
-from motion_seg_ros.humocon.validation import codebook_use, reconstruction, retrieval
+from motion_seg_ros.humocon.runtime import WEIGHTS
+from motion_seg_ros.humocon.validation import codebook_use, encode_rendered, reconstruction, retrieval
 from motion_seg_ros.skeleton.motion_inputs import MOTION, POSITIONS, SEEN, VELOCITIES
 
 CHECKPOINT, LOST_BATCH = "checkpoint.pt", "lost_batch.pt"
-_GALLERY, _VALIDATION, _RETRIEVAL = 1024, 256, 100
+_GALLERY, _VALIDATION = 1024, 256
+# Windows that are rendered for validation, and of them those that a checkpoint keeps.
+_RETRIEVAL, _SHOWN = 300, 100
 _WARM_UP = 100  # steps
 _MAX_GRADIENT = 1.0
 
@@ -64,6 +68,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    weights: Path = WEIGHTS,
     probe: Probe | None = None,
     tell: Silent | None = None,
 ) -> Checkpoint:
@@ -76,12 +81,13 @@ def train(
     ----------
     data : folder that the files of ``config.sources`` are in.
     resume : go on from ``out/checkpoint.pt``.
+    weights : folder of exported weights, whose motion encoder ``config.keep_motion`` keeps.
     probe : measures what tokens tell: gets (inputs (T, INPUTS) -> tokens (n,)) and the number of codes.
     tell : hears of progress.
 
     Raises
     ------
-    ValueError : unusable data, a checkpoint of another configuration.
+    ValueError : unusable data or weights, a checkpoint of another configuration.
     TrainingLost : the loss was not finite; its batch is in ``out/lost_batch.pt``.
     """
     before = _resumed(out / CHECKPOINT, config) if resume else None
@@ -89,7 +95,7 @@ def train(
         return before
     process = _join()
     try:
-        return _train(config, data, out, before, probe, tell or Silent(), process)
+        return _train(config, data, out, before, weights, probe, tell or Silent(), process)
     finally:
         if process.count > 1:
             dist.destroy_process_group()
@@ -100,6 +106,7 @@ def _train(
     data: Path,
     out: Path,
     before: Checkpoint | None,
+    weights: Path,
     probe: Probe | None,
     tell: Silent,
     process: _Process,
@@ -110,10 +117,15 @@ def _train(
     motions, held = load_motions(config.sources, data, config.seed)
     model = ConceptModel(config.model)
     gallery = _gallery(motions, config)
-    _normalise(model, gallery)
+    if config.keep_motion:
+        keep_motion(model, weights, gallery.inputs)
+    else:
+        _normalise(model, gallery)
     pairs = _render(motions, config.clips_with_video, config, 1, tell)
-    check = _Validation(held, _render(held, _RETRIEVAL, config, 2, tell), config, gallery, probe)
-    objective = Objective(model, config.losses).to(process.device)
+    shown = _render(held, _RETRIEVAL, config, 2, tell)
+    gallery = replace(gallery, video=torch.from_numpy(shown.video[:_SHOWN]))
+    check = _Validation(held, shown, config, gallery, probe)
+    objective = Objective(model, config.losses, keeps_motion=config.keep_motion).to(process.device)
     optimiser = torch.optim.AdamW(
         objective.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -181,17 +193,27 @@ class _Validation:
         windows = choose_windows(held, _VALIDATION, config.frames, rng, mirror=False)
         motion, valid = plain_windows(held, windows, config.frames)
         self._motion, self._valid = torch.from_numpy(motion), torch.from_numpy(valid).float()
-        self._gallery, self._codes, self._probe = gallery, config.model.codes, probe
+        self._gallery, self._config, self._probe = gallery, config, probe
         self._pairs = None
         if len(pairs.windows):
             seen, _ = plain_windows(held, pairs.windows, config.frames)
-            self._pairs = torch.from_numpy(seen), torch.from_numpy(pairs.video) / 255
+            self._pairs = torch.from_numpy(seen), torch.from_numpy(pairs.video)
 
     @torch.no_grad()
     def measure(self, model: ConceptModel, device: torch.device) -> dict[str, float]:
+        values = {} if self._config.keep_motion else self._measure_motion(model, device)
+        if self._pairs:
+            motion = model.encode_motion(self._pairs[0].to(device))
+            video = encode_rendered(model, self._pairs[1].to(device))
+            values["retrieval R@1 of 100"] = retrieval(model, motion, video)
+            perplexity, dead = codebook_use(video, self._config.model.video_codes)
+            values |= {"video perplexity / codes": perplexity, "video dead codes": float(dead)}
+        return values
+
+    def _measure_motion(self, model: ConceptModel, device: torch.device) -> dict[str, float]:
         found = reconstruction(model, self._motion.to(device), self._valid.to(device))
-        encoded = model.encode_motion(self._gallery.inputs.to(device))
-        perplexity, dead = codebook_use(encoded, torch.ones_like(encoded.codes), self._codes)
+        codes = self._config.model.codes
+        perplexity, dead = codebook_use(model.encode_motion(self._gallery.inputs.to(device)), codes)
         values = {
             "position error m": found.position_m,
             "velocity error m/s": found.velocity_m_s,
@@ -199,16 +221,13 @@ class _Validation:
             "perplexity / codes": perplexity,
             "dead codes": float(dead),
         }
-        if self._pairs:
-            motion, video = (part.to(device) for part in self._pairs)
-            values["retrieval R@1 of 100"] = retrieval(model, motion, video)
         if self._probe:
 
             def encode(inputs: NDArray[np.float32]) -> NDArray[np.int64]:
                 whole = torch.from_numpy(inputs[: len(inputs) // 4 * 4])[None].to(device)
                 return model.encode_motion(whole).codes[0].cpu().numpy()
 
-            values["probe"] = self._probe(encode, self._codes)
+            values["probe"] = self._probe(encode, codes)
         return values
 
 
@@ -239,7 +258,9 @@ def _gallery(motions: Motions, config: TrainingConfig) -> Gallery:
     inputs, valid = plain_windows(motions, windows, config.frames)
     kept = np.flatnonzero(valid.all(axis=1))
     names = [motions.clips[windows.clip[i]].name for i in kept]
-    return Gallery(torch.from_numpy(inputs[kept]), names, [float(windows.start[i]) for i in kept])
+    return Gallery(
+        torch.from_numpy(inputs[kept]), names, [float(windows.start[i]) for i in kept], torch.zeros(0)
+    )
 
 
 def _normalise(model: ConceptModel, gallery: Gallery) -> None:

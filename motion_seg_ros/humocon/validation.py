@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -13,6 +13,8 @@ from motion_seg_ros.skeleton.standard_body import SIZE_M
 
 # Faster than this is what reconstructions lose: blows, starts, stops (Hz).
 _HIGH = 3.0
+# Windows among which the own one is to be found.
+_HUNDRED = 100
 
 
 @dataclass(frozen=True)
@@ -50,22 +52,29 @@ def reconstruction(model: ConceptModel, motion: Tensor, valid: Tensor) -> Recons
     return Reconstruction(float(position) * SIZE_M, float(velocity) * SIZE_M, float(kept))
 
 
-def codebook_use(encoded: Encoded, valid: Tensor, codes: int) -> tuple[float, int]:
+def codebook_use(encoded: Encoded, codes: int) -> tuple[float, int]:
     """Perplexity over the number of codes, and how many codes never occur."""
-    counts = torch.bincount(encoded.codes[valid > 0], minlength=codes).float()
+    counts = torch.bincount(encoded.codes.flatten(), minlength=codes).float()
     shares = counts[counts > 0] / counts.sum()
     return float(torch.exp(-(shares * shares.log()).sum()) / codes), int((counts == 0).sum())
 
 
+def encode_rendered(model: ConceptModel, video: Tensor) -> Encoded:
+    """Windows (B, n, 64, 64) uint8, not all at once: their pictures are many."""
+    parts = [model.encode_video(part.float() / 255) for part in torch.split(video, _HUNDRED)]
+    return Encoded(*(torch.cat([getattr(part, item.name) for part in parts]) for item in fields(Encoded)))
+
+
 @torch.no_grad()
-def retrieval(model: ConceptModel, motion: Tensor, video: Tensor) -> float:
-    """R@1 of finding each window's own video among all of them, by the mean closeness of their moments."""
-    a, b = model.project(model.encode_motion(motion).states, model.encode_video(video).states)
-    return float(
-        ((a.flatten(1) @ b.flatten(1).T).argmax(dim=1) == torch.arange(len(a), device=a.device))
-        .float()
-        .mean()
-    )
+def retrieval(model: ConceptModel, motion: Encoded, video: Encoded) -> float:
+    """R@1 of finding each window's own video among a hundred, by the mean closeness of their moments; mean of
+    all hundreds."""
+    a, b = (part.flatten(1) for part in model.project(motion.states, video.states))
+    found = [
+        (one @ other.T).argmax(dim=1) == torch.arange(len(one), device=one.device)
+        for one, other in zip(torch.split(a, _HUNDRED), torch.split(b, _HUNDRED), strict=True)
+    ]
+    return float(torch.cat(found).float().mean())
 
 
 def _above(velocity: Tensor) -> Tensor:

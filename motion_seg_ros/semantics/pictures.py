@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.semantics.protocol import Moment, Question
+from motion_seg_ros.skeleton.image_box import image_box
 from motion_seg_ros.skeleton.types import SkeletonFrame
 
 _SECOND = 1_000_000_000
@@ -20,8 +21,8 @@ _SECOND = 1_000_000_000
 _EVERY, _KEPT = _SECOND // 5, 30 * _SECOND
 # Pictures of a moment, and pixels a side of each.
 _SHOWN, _SIDE = 3, 224
-# Share of a body's extent that is shown around it, and the smallest body in pixels that is worth showing.
-_EDGE, _SMALLEST = 0.2, 16.0
+# Share of a body's extent that is shown around it.
+_EDGE = 0.2
 
 
 class Pictures:
@@ -69,17 +70,12 @@ class Pictures:
 
 def crop(rgb: NDArray[np.uint8], image_xy: NDArray[np.floating]) -> bytes | None:
     """JPEG of the square around a body with joints at (J, 2) pixels; None if hardly any of it is seen."""
-    seen = image_xy[np.isfinite(image_xy).all(axis=1)] if len(image_xy) else image_xy
-    height, width = rgb.shape[:2]
-    if len(seen) < 2:
+    box = image_box(image_xy, rgb.shape[1], rgb.shape[0])
+    if box is None:
         return None
-    low, high = np.clip(seen.min(axis=0), 0, (width, height)), np.clip(seen.max(axis=0), 0, (width, height))
-    extent = float((high - low).max())
-    if extent < _SMALLEST:
-        return None
-    middle, half = (low + high) / 2, extent * (0.5 + _EDGE)
-    left, top = (max(0, int(edge)) for edge in middle - half)
-    right, bottom = (int(edge) + 1 for edge in middle + half)
+    half = box.extent * (0.5 + _EDGE)
+    left, top = (max(0, int(edge)) for edge in box.middle - half)
+    right, bottom = (int(edge) + 1 for edge in box.middle + half)
     part = rgb[top:bottom, left:right]
     scale = _SIDE / max(part.shape[:2])
     size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
