@@ -15,8 +15,9 @@ from motion_seg_ros.humocon import losses, training  # noqa: E402
 from motion_seg_ros.humocon.checkpoint import load_checkpoint  # noqa: E402
 from motion_seg_ros.humocon.codebook import describe_codebook  # noqa: E402
 from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig  # noqa: E402
-from motion_seg_ros.humocon.contract import MOTION, VIDEO  # noqa: E402
+from motion_seg_ros.humocon.contract import MOTION, VIDEO, ModelError  # noqa: E402
 from motion_seg_ros.humocon.export import Graph, check_parity, export  # noqa: E402
+from motion_seg_ros.humocon.modelling import ConceptModel  # noqa: E402
 from motion_seg_ros.humocon.motions import Windows, load_motions, names_of  # noqa: E402
 from motion_seg_ros.humocon.objective import TERMS, Batch, Objective  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
@@ -96,13 +97,19 @@ def test_a_token_knows_nothing_of_what_follows(trained):
     assert not torch.allclose(one.embeddings[:, 4:], other.embeddings[:, 4:])
 
 
-def test_what_is_exported_is_what_was_trained(trained, tmp_path):
-    checkpoint = load_checkpoint(trained / "checkpoint.pt")
-    done = export(checkpoint, tmp_path, static=True)
+@pytest.fixture(scope="module")
+def exported(trained, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    done = export(load_checkpoint(trained / "checkpoint.pt"), folder, static=True)
     assert [each.kind for each in done] == [MOTION, VIDEO]
     assert max(each.max_error for each in done) < 1e-4
-    assert str(Path(training.__file__).parent).encode() not in (tmp_path / "concepts.onnx").read_bytes()
-    encoder = ConceptEncoder(EncoderConfig(weights=str(tmp_path)))
+    return folder
+
+
+def test_what_is_exported_is_what_was_trained(trained, exported):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    assert str(Path(training.__file__).parent).encode() not in (exported / "concepts.onnx").read_bytes()
+    encoder = ConceptEncoder(EncoderConfig(weights=str(exported)))
     motion = checkpoint.gallery.inputs[:3].numpy()
     with torch.no_grad():
         expected = checkpoint.build().encode_motion(checkpoint.gallery.inputs[:3])
@@ -110,22 +117,72 @@ def test_what_is_exported_is_what_was_trained(trained, tmp_path):
     tokens, _, embeddings, _ = encoder.encode(motion, state)
     np.testing.assert_array_equal(tokens, expected.codes.numpy())
     np.testing.assert_allclose(embeddings, expected.embeddings.numpy(), atol=1e-4)
-    book = np.load(tmp_path / "codebook.npz")
+    book = np.load(exported / "codebook.npz")
     assert book["decoded"].shape == (16, 32, 22, 3)
     assert book["usage"].sum() == book["transitions"].sum() + len(checkpoint.gallery.inputs)
-    card = (tmp_path / "MODEL_CARD.md").read_text()
+    card = (exported / "MODEL_CARD.md").read_text()
     assert TINY.licence in card
     assert encoder.info.codebook in card
 
 
-def test_an_export_that_disagrees_with_torch_is_refused(trained, tmp_path):
+def test_the_video_encoder_is_exported_too(trained, exported):
+    """Rendered windows, crop by crop, give the tokens of the whole windows in torch."""
     checkpoint = load_checkpoint(trained / "checkpoint.pt")
-    export(checkpoint, tmp_path)
+    assert str(Path(training.__file__).parent).encode() not in (exported / "video/video.onnx").read_bytes()
+    encoder = ConceptEncoder(EncoderConfig(weights=str(exported)), VIDEO)
+    video = checkpoint.gallery.video[:3].float() / 255
+    assert video.std() > 0.05
+    with torch.no_grad():
+        expected = checkpoint.build().encode_video(video)
+    state, tokens, embeddings = encoder.state(3), [], []
+    for crop in torch.split(video, 1, dim=1):
+        token, _, embedding, state = encoder.encode(crop.numpy(), state)
+        tokens.append(token)
+        embeddings.append(embedding)
+    np.testing.assert_array_equal(np.concatenate(tokens, axis=1), expected.codes.numpy())
+    np.testing.assert_allclose(np.concatenate(embeddings, axis=1), expected.embeddings.numpy(), atol=1e-4)
+    card = (exported / "video/MODEL_CARD.md").read_text()
+    motion = ConceptEncoder(EncoderConfig(weights=str(exported))).info.codebook
+    assert encoder.info.codebook in card
+    assert motion in card
+    assert motion != encoder.info.codebook
+
+
+def test_an_export_that_disagrees_with_torch_is_refused(trained, exported):
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
     model = checkpoint.build()
     with torch.no_grad():
         model.motion.head[1].bias += 0.01
     with pytest.raises(ValueError, match="disagrees with torch"):
-        check_parity(Graph(model).eval(), MOTION, tmp_path, checkpoint.gallery.inputs[:8])
+        check_parity(Graph(model).eval(), MOTION, exported, checkpoint.gallery.inputs[:8])
+
+
+# The video side alone, as fast as it goes.
+KEPT = replace(TINY, keep_motion=True, epochs=1, steps=2, batch=4, paired=4, clips_with_video=4)
+
+
+def test_a_motion_encoder_that_is_kept_stays_as_it_was_exported(exported, tmp_path):
+    done = train(KEPT, Path(), tmp_path, weights=exported)
+    model = done.build()
+    check_parity(Graph(model), MOTION, exported, done.gallery.inputs[:8])
+    torch.manual_seed(KEPT.seed)
+    for name, value in ConceptModel(KEPT.model).state_dict().items():
+        # Beside the encoder that is kept nothing of motion is trained.
+        own = name.startswith(("video", "motion_projection", "motion.", "motion_codes.codebook"))
+        assert torch.equal(value, done.model[name]) != own, name
+    assert {name.removeprefix("train ") for name in done.history[-1]} == {
+        *("video", "align", "dis", "act"),
+        *("retrieval R@1 of 100", "video perplexity / codes", "video dead codes"),
+    }
+
+
+def test_a_motion_encoder_of_another_size_is_not_kept(exported, tmp_path):
+    config = replace(KEPT, model=replace(TINY.model, channels=64))
+    with pytest.raises(ModelError, match="of an encoder of another size"):
+        train(config, Path(), tmp_path, weights=exported)
+    config = replace(KEPT, model=replace(TINY.model, codes=17))
+    with pytest.raises(ModelError, match="holds 16 codes, the configuration 17"):
+        train(config, Path(), tmp_path, weights=exported)
 
 
 def test_a_resumed_training_is_the_uninterrupted_one(tmp_path):

@@ -71,6 +71,7 @@ class LossConfig:
     dis: float = setting(0.1, "codes classify states", low=0, high=100)
     act: float = setting(0.5, "the classifier's gradient tells the velocity", low=0, high=100)
     names: float = setting(1.0, "codes tell the names of made-up motion", low=0, high=100)
+    pose: float = setting(0.0, "video tells the pose, and its codes the motion", low=0, high=100)
     align: float = setting(0.2, "video and motion of the same moment agree", low=0, high=100)
     commitment: float = setting(0.25, "embeddings stay near their codes", low=0, high=100)
     temperature: float = setting(0.07, "of the names' cosines: lower is sharper", low=0.001, high=10)
@@ -86,7 +87,7 @@ class LossConfig:
     @property
     def sees_video(self) -> bool:
         """Whether any term needs video."""
-        return self.video > 0 or self.align > 0
+        return self.video > 0 or self.pose > 0 or self.align > 0
 
 
 @dataclass(frozen=True)

@@ -40,4 +40,4 @@ class Following:
         grey = cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, (x[1] - x[0], y[1] - y[0]), interpolation=scale)
         whole = np.pad(small, ((y[0], CROP - y[1]), (x[0], CROP - x[1])), mode="edge")
-        return whole.astype(np.float32) / 255
+        return whole.astype(np.float32) / np.float32(255)

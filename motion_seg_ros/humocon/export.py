@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ def _export(
     model: ConceptModel,
     kind: Kind,
     seen: Tensor,
-    book: dict[str, np.ndarray],
+    book: dict[str, Any],
     checkpoint: Checkpoint,
     out: Path,
     static: bool,

@@ -39,7 +39,7 @@ def keep_motion(model: ConceptModel, folder: Path, motion: Tensor) -> None:
                 "configuration is of an encoder of another size"
             )
         weights[name] = torch.from_numpy(onnx.numpy_helper.to_array(value).copy())
-    codebook = torch.from_numpy(Archive(folder / CODEBOOK).array("codebook", "f", 2))
+    codebook = torch.from_numpy(Archive(folder / CODEBOOK).array("codebook", "f", 2).copy())
     if codebook.shape != model.motion_codes.codebook.shape:
         raise ModelError(
             f"{folder / CODEBOOK} holds {len(codebook)} codes, the configuration {model.config.codes}"

@@ -27,6 +27,7 @@ THUMBNAIL = 16  # of its reconstruction
 FLOW_CELLS = 4  # a side of the grid over which optical flow is averaged
 STATE_TARGETS = POSITIONS.stop + MOTION.stop - MOTION.start
 _KERNEL = 3
+_CONTRAST = 0.02  # least contrast of a picture, lest its noise count
 # A concept is about the last second: 32 steps, of which these statistics are asked of each token alone.
 _MOMENT = 32
 _MOMENT_MEAN, _MOMENT_SPREAD, _MOMENT_ROOT = 0.5, 2.0, 4.0
@@ -42,6 +43,17 @@ class Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6) * self.gain
+
+
+class ImageNorm(nn.Module):
+    """Root-mean-square norm of (N, C, H, W): each picture by itself."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(dim=(1, 2, 3), keepdim=True) + 1e-6) * self.gain
 
 
 class CausalConv(nn.Module):
@@ -168,12 +180,16 @@ class VideoEncoder(nn.Module):
         super().__init__()
         width = config.video_channels
         self.image = nn.Sequential(
-            nn.Conv2d(2, width // 4, 4, stride=4),
+            nn.Conv2d(2, width // 8, 5, stride=2, padding=2),
+            nn.SiLU(),
+            nn.Conv2d(width // 8, width // 4, 3, stride=2, padding=1),
             nn.SiLU(),
             nn.Conv2d(width // 4, width // 2, 3, stride=2, padding=1),
             nn.SiLU(),
+            ImageNorm(width // 2),
             nn.Conv2d(width // 2, width, 3, stride=2, padding=1),
             nn.SiLU(),
+            ImageNorm(width),
             nn.Flatten(),
             nn.Linear(width * (CROP // 16) ** 2, width),
         )
@@ -204,13 +220,16 @@ class VideoEncoder(nn.Module):
         # A crop beside its change since the one before: a still image does not tell which way it goes.
         first = known * crop + (1 - known) * video[:, 0]
         before = torch.cat((first[:, None], video[:, :-1]), dim=1)
-        pairs = 4 * torch.stack((video - 0.4, video - before), dim=2)
+        # In units of the crop's own contrast: light and clothes tell nothing.
+        contrast = video.std(dim=(2, 3), keepdim=True) + _CONTRAST
+        here = (video - video.mean(dim=(2, 3), keepdim=True)) / contrast
+        pairs = torch.stack((here, 2 * (video - before) / contrast), dim=2)
         x = self.image(pairs.flatten(0, 1)).unflatten(0, video.shape[:2]).transpose(1, 2)
-        states = x.transpose(1, 2)
         nexts = [torch.ones_like(known), video[:, -1]]
         for block, past in zip(self.times, pasts, strict=True):
             x, after = block(x, past)
             nexts.append(after)
+        states = x.transpose(1, 2)
         embeddings = functional.normalize(self.head(x).transpose(1, 2), dim=2, eps=1e-6)
         return states, embeddings, _packed(nexts)
 
@@ -294,6 +313,12 @@ class Projection(nn.Module):
         return functional.normalize(x, dim=2, eps=1e-6)
 
 
+def _moment_decoder(config: ModelConfig) -> nn.Sequential:
+    """Codes (..., E) to statistics of the second that ends with them."""
+    width = 2 * config.embedding
+    return nn.Sequential(nn.Linear(config.embedding, width), nn.SiLU(), nn.Linear(width, MOMENT_TARGETS))
+
+
 @dataclass(frozen=True)
 class Encoded:
     """What one of the two encoders says about a batch.
@@ -320,16 +345,14 @@ class ConceptModel(nn.Module):
         self.config = config
         self.motion = MotionEncoder(config)
         self.motion_codes = Quantiser(config.codes, config.embedding)
-        self.moment_decoder = nn.Sequential(
-            nn.Linear(config.embedding, 2 * config.embedding),
-            nn.SiLU(),
-            nn.Linear(2 * config.embedding, MOMENT_TARGETS),
-        )
+        self.moment_decoder = _moment_decoder(config)
         self.motion_decoder = Decoder(config.embedding, config.decoder, STATE_TARGETS, FRAMES_PER_TOKEN)
         velocity = VELOCITIES.stop - VELOCITIES.start + MOTION.stop - MOTION.start - 1
         self.motion_classifier = HyperClassifier(config.embedding, config.states, config.classifier, velocity)
         self.video = VideoEncoder(config)
         self.video_codes = Quantiser(config.video_codes, config.embedding)
+        self.video_pose = nn.Linear(config.video_channels, STATE_TARGETS)
+        self.video_moment_decoder = _moment_decoder(config)
         self.video_decoder = Decoder(config.embedding, config.video_channels, THUMBNAIL**2, 1)
         self.video_classifier = HyperClassifier(
             config.embedding, config.video_channels, config.classifier, 2 * FLOW_CELLS**2

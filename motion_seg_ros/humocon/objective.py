@@ -13,7 +13,7 @@ from motion_seg_ros.humocon.modelling import ConceptModel, Encoded, HyperClassif
 from motion_seg_ros.humocon.quantiser import Quantiser
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
-TERMS = ("motion", "video", "dis", "act", "align", "names")
+TERMS = ("motion", "video", "pose", "dis", "act", "align", "names")
 # States of a batch that L_dis and L_act look at: their cost is quadratic in them.
 _STATES = 64
 
@@ -80,6 +80,8 @@ class Objective(nn.Module):
                 weight = valid[..., None].expand_as(batch.thumbnails)
                 terms["video"] = losses.reconstruction(decoded, batch.thumbnails, weight)
                 kinds.append((model.video_classifier, video, valid, batch.flow))
+            if config.pose:
+                terms["pose"] = self._pose(video, batch.motion[: len(valid)], valid)
             if config.align:
                 both = model.project(motion.states[: len(valid)], video.states)
                 terms["align"] = losses.alignment(*both, config.align_temperature)
@@ -120,6 +122,22 @@ class Objective(nn.Module):
                 motion.quantised, model.name_prototypes, batch.names, config.temperature
             )
         return terms
+
+    def _pose(self, video: Encoded, motion: Tensor, valid: Tensor) -> Tensor:
+        """Video states tell the pose of their moment, and video codes the second before it. Derived.
+
+        A motion encoder that is there already need not be found by comparing windows alone.
+        """
+        target, seen = (
+            part[:, FRAMES_PER_TOKEN - 1 :: FRAMES_PER_TOKEN] for part in self.model.state_targets(motion)
+        )
+        statistics = self.model.moment_targets(motion)
+        there = valid[..., None]
+        return losses.reconstruction(
+            self.model.video_pose(video.states), target, seen * there
+        ) + losses.reconstruction(
+            self.model.video_moment_decoder(video.quantised), statistics, there.expand_as(statistics)
+        )
 
     def _hide(self, valid: Tensor) -> Tensor:
         low, high = self.config.mask_low, self.config.mask_high

@@ -178,7 +178,7 @@ def _height(joints: NDArray[np.floating]) -> float:
     return trunk_length(joints) / TRUNK_LENGTH * 1.75
 
 
-def _squares(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _squares(points: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Middle (T, 2) and side (T,) of the squares around joints (T, 22, 3) in the axes of the camera, in focal
     lengths."""
     seen = np.isfinite(points).all(axis=2)

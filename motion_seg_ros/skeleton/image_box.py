@@ -31,9 +31,11 @@ def image_box(image_xy: NDArray[np.floating], width: int, height: int) -> ImageB
     seen = image_xy[np.isfinite(image_xy).all(axis=1)] if len(image_xy) else image_xy
     if len(seen) < 2:
         return None
-    low, high = (np.clip(edge(seen, axis=0), 0, (width, height)) for edge in (np.min, np.max))
+    size = np.array([width, height])
+    low, high = (np.clip(edge(seen.astype(np.float64), axis=0), 0, size) for edge in (np.min, np.max))
     extent = float((high - low).max())
-    return ImageBox((low + high) / 2, extent) if extent >= _SMALLEST else None
+    beside = (high <= 0).any() or (low >= size).any()
+    return None if beside or extent < _SMALLEST else ImageBox((low + high) / 2, extent)
 
 
 class FollowingSquare:
