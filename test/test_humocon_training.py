@@ -50,7 +50,6 @@ def test_every_term_falls_and_is_told(trained):
     first, *_, last = load_checkpoint(trained / "checkpoint.pt").history
     for term in TERMS:
         assert last[f"train {term}"] < first[f"train {term}"], term
-    assert last["velocity error m/s"] < first["velocity error m/s"]
     assert last["perplexity / codes"] > 0.3
 
 
@@ -171,7 +170,7 @@ def test_a_motion_encoder_that_is_kept_stays_as_it_was_exported(exported, tmp_pa
         own = name.startswith(("video", "motion_projection", "motion.", "motion_codes.codebook"))
         assert torch.equal(value, done.model[name]) != own, name
     assert {name.removeprefix("train ") for name in done.history[-1]} == {
-        *("video", "align", "dis", "act"),
+        *("video", "pose", "align", "dis", "act"),
         *("retrieval R@1 of 100", "video perplexity / codes", "video dead codes"),
     }
 

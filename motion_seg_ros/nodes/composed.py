@@ -21,6 +21,7 @@ def nodes() -> list[ManagedNode]:
 
     def show(stamp: int, image: Image) -> None:
         tvsh.keep(stamp, image, image.rgb.nbytes)
+        humocon.keep(stamp, image)
         pose.accept(stamp, image, wait=source.replaying)
 
     source = SourceNode(image_sink=show)

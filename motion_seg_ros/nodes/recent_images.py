@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import Any
 
+WAITING_BYTES = 64 * 2**20  # a second or two of a camera's images
+
 
 class RecentImages:
     """The newest images by stamp (ns), as many as fit. Any thread may call any method.

@@ -36,7 +36,7 @@ from .diagnostics import OK, STALE_S, WARN
 from .held_frames import ExactSettings, HeldFrames
 from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import caption_markers, transcript_marker
-from .recent_images import RecentImages
+from .recent_images import WAITING_BYTES, RecentImages
 from .runtime import run
 
 SEGMENTS_QOS = QoSProfile(depth=20, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -44,8 +44,6 @@ ACKNOWLEDGE = Duration(seconds=0.5)
 LIVE_NS = 1_000_000_000  # frames that come this soon after their stamp are seen as it happens
 LOOK_S = 0.5  # how often it is looked whether they still come
 PATIENCE_S = 20.0  # how long frames wait for concepts: who finds them may start late on a busy machine
-# Images that wait for their skeletons, a second or two of a camera's.
-WAITING_BYTES = 64 * 2**20
 # What captions show: lines of the transcript, and the newest tokens of each person.
 LINES, TOKENS = 6, 4
 
