@@ -56,6 +56,8 @@ class ChatClient:
             timeout=300.0,
             http_client=openai.DefaultAsyncHttpxClient(event_hooks={"response": [_look]}),
         )
+        # Parts of the library are imported only here: that takes long, and must not happen beside frames.
+        self._create = self._client.chat.completions.with_streaming_response.create
 
     async def complete(self, arguments: Mapping[str, Any]) -> bytes:
         """The body of the reply to a request with these arguments.
@@ -65,10 +67,13 @@ class ChatClient:
         Refused : the server answered with an error.
         BackendError : it cannot be reached, or says too much.
         """
-        create = self._client.chat.completions.with_streaming_response.create
         body = b""
         try:
-            async with create(**arguments) as response:
+            # What comes in the extra body is sent as it is. Every other value the library compares with its
+            # types, and keeps Python's lock meanwhile, for longer than all the rest of a request takes.
+            async with self._create(
+                model=arguments["model"], messages=[], extra_body=dict(arguments)
+            ) as response:
                 async for part in response.iter_bytes():
                     body += part
                     if len(body) > _LONGEST_REPLY:

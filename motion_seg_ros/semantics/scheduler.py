@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 import time
 from collections import deque
@@ -22,6 +23,9 @@ from motion_seg_ros.semantics.protocol import Answer, Backend, Question
 
 # What the backend gets to close its connections, and the time in which close() returns (s).
 _FAREWELL, _CLOSED_WITHIN = 0.4, 0.8
+# Seconds between two looks at what the frame path asks for. To wake the loop at once would cost the frame
+# that asks: who writes to a socket lets go of Python's lock, and gets it back when the loop is done.
+_LOOK = 0.02
 # How long a replay waits for an answer when it is in haste (s).
 _HASTY = 0.5
 
@@ -119,6 +123,8 @@ class Scheduler:
         self._closed = False
         # Of the loop:
         self._tasks: set[asyncio.Task[tuple[Answer | None, str]]] = set()
+        # To the loop: jobs to begin, or to give up if they are cancelled.
+        self._inbox: deque[_Job] = deque()
         # From the loop to the frame path:
         self._outbox: deque[Reply] = deque()
         self._loop = asyncio.new_event_loop()
@@ -133,7 +139,7 @@ class Scheduler:
             self._outbox.append(Reply(job.number, question, None, "dropped", 0.0))
         else:
             self._open[job.number] = job
-            self._loop.call_soon_threadsafe(self._accept, job)
+            self._inbox.append(job)
         return job.number
 
     def collect(self, now: int) -> list[Reply]:
@@ -141,9 +147,9 @@ class Scheduler:
         self._now = now
         for job in self._open.values():
             job.over = job.over or back or now >= job.until
-            if job.over and not job.cancelled and not self._closed:
+            if job.over and not job.cancelled:
                 job.cancelled = True
-                self._loop.call_soon_threadsafe(self._cancel, job)
+                self._inbox.append(job)
         while self._outbox:
             reply = self._outbox.popleft()
             self._ready[reply.number] = reply
@@ -171,23 +177,27 @@ class Scheduler:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.call_soon(self._look)
         self._loop.run_forever()
         self._loop.close()
         if self._cache is not None:
             self._cache.close()
 
-    def _accept(self, job: _Job) -> None:
-        job.task = self._loop.create_task(self._work(job))
-        self._tasks.add(job.task)
-        job.task.add_done_callback(lambda task: self._done(job, task))
+    def _look(self) -> None:
+        """See to what the frame path has asked for since the last look."""
+        while self._inbox:
+            job = self._inbox.popleft()
+            if job.task is not None:
+                job.task.cancel()
+            else:
+                job.task = self._loop.create_task(self._work(job))
+                self._tasks.add(job.task)
+                job.task.add_done_callback(functools.partial(self._done, job))
+        self._loop.call_later(_LOOK, self._look)
 
     async def _work(self, job: _Job) -> tuple[Answer | None, str]:
         async with self._room:
             return await self._asking.answer(job.question)
-
-    def _cancel(self, job: _Job) -> None:
-        if job.task is not None:
-            job.task.cancel()
 
     def _done(self, job: _Job, task: asyncio.Task[tuple[Answer | None, str]]) -> None:
         self._tasks.discard(task)
