@@ -404,14 +404,20 @@ def test_refusals_are_one_sentence(
     assert len(error.splitlines()) == 1
 
 
-def test_ctrl_c_ends_all_processes_soon(tmp_path: Path, quick: Path) -> None:
+@pytest.mark.parametrize("after_s", [0.0, 4.0])
+def test_ctrl_c_ends_all_processes_soon(tmp_path: Path, quick: Path, after_s: float) -> None:
+    """Also those that have hardly begun."""
     bags = [write_bag(tmp_path / name, PARTS * 12) for name in "ab"]
     process = subprocess.Popen(
         [sys.executable, "-m", "motion_seg_ros.cli", "evaluate", *bags,
          "--out", tmp_path / "out", "--jobs", "2", "--config", quick],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    time.sleep(4.0)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while len(children.read_text().split()) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(after_s)
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)

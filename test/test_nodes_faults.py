@@ -272,6 +272,7 @@ def start(graph: Graph, name: str, **parameters: object) -> None:
 def kill(graph: Graph, name: str) -> None:
     graph.processes[name].kill()
     graph.processes[name].wait()
+    graph.spin(0.5)  # its last words may be on their way
     graph.diagnostics.pop(name, None)
 
 
@@ -316,8 +317,9 @@ def test_each_node_may_be_killed_and_started_again_while_the_others_go_on(tmp_pa
 
 def test_what_makes_images_and_skeletons_may_be_killed_and_started_again(tmp_path):
     clip = tmp_path / "clip.npz"
-    pictures = np.random.default_rng(0).integers(0, 255, (2000, 16, 16, 3), dtype=np.uint8)
-    np.savez(clip, frames=pictures, labels=np.zeros(2000, np.int32), names=["noise"], fps=30.0)
+    count = 9000  # five minutes: nobody, however busy, comes to the end
+    pictures = np.random.default_rng(0).integers(0, 255, (count, 16, 16, 3), dtype=np.uint8)
+    np.savez(clip, frames=pictures, labels=np.zeros(count, np.int32), names=["noise"], fps=30.0)
     with Graph(tmp_path) as graph:
         graph.start("source_node", source=clip)
         start(graph, "pose_node", max_people=1)

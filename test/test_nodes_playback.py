@@ -18,7 +18,7 @@ from rosbags.highlevel import AnyReader
 from rosgraph_msgs.msg import Clock
 
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, ns_to_time
-from motion_seg_ros.bags.items import Item, Label, SourceError
+from motion_seg_ros.bags.items import Image, Item, Label, SourceError
 from motion_seg_ros.bags.sources import open_source
 from motion_seg_ros.bags.typestore import typestore
 from motion_seg_ros.bags.writer import BagWriter
@@ -59,7 +59,9 @@ class Heard:
         if isinstance(item, SegmentEvent):
             self.events.append(item)
         else:
-            self.items.append((stamp, item))
+            # Of images, that there was one: together they are large.
+            small = Image(np.zeros((0, 0, 3), np.uint8), item.frame_id) if isinstance(item, Image) else item
+            self.items.append((stamp, small))
 
     @property
     def final(self) -> list[SegmentEvent]:

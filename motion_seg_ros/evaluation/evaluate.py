@@ -219,7 +219,12 @@ def _start(task: BagTask, setup: Setup) -> _Worker:
     context = get_context("spawn")
     told, tell = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(task, setup, tell), daemon=True)
-    process.start()
+    # Ctrl-C reaches everybody in the terminal, from their first moment on; we end them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     tell.close()
     return _Worker(task, process, told)
 
@@ -234,8 +239,6 @@ def _result(task: BagTask, setup: Setup, code: int) -> dict[str, Any]:
 
 def _work(task: BagTask, setup: Setup, tell: Any) -> None:
     """What a process does."""
-    # Ctrl-C reaches everybody in the terminal; the parent ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     attempt(task, setup, tell.send)
 
 
