@@ -31,6 +31,8 @@ from motion_seg_ros.evaluation.concepts import (
     nearest_centroid,
     pose_clusters,
 )
+from motion_seg_ros.humocon.contract import VIDEO
+from motion_seg_ros.humocon.crops import Following
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, motion_inputs
@@ -134,6 +136,20 @@ def stream_time(encoder: ConceptEncoder, clip: Clip) -> str:
     )
 
 
+def look_time(encoder: ConceptEncoder) -> str:
+    """One person cut out of an image of 640 x 480 and encoded, on one thread."""
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    following, state, taken = Following(), encoder.state(1), []
+    for _ in range(500):
+        begin = time.perf_counter()
+        crop = following.crop(rgb, rng.uniform((250, 100), (390, 400), (22, 2)))
+        *_, state = encoder.encode(crop[None, None], state)
+        taken.append(1e3 * (time.perf_counter() - begin))
+    half, most = np.percentile(taken, (50, 99))
+    return f"| a picture of one person, cut out and encoded: p50, p99 | {half:.2f}, {most:.2f} ms |"
+
+
 def ablation(data: Path, out: Path, name: str, seeds: int, epochs: int) -> Iterator[str]:
     """Train with terms on and off, over seeds; means and deviations of the validation's measurements."""
     from motion_seg_ros.humocon.configuration import CONFIGS, TrainingConfig
@@ -178,6 +194,8 @@ def main() -> None:
             measured = times(encoder, motion_inputs(clips[0].joints, clips[0].fps))
             measured.append(stream_time(encoder, clips[0]))
     lines += measured
+    if (encoder.info.folder / VIDEO.folder).is_dir():
+        lines.append(look_time(ConceptEncoder(EncoderConfig(weights=options.weights), VIDEO)))
     rows: Iterator[str] = iter(())
     if options.ablate:
         rows = ablation(options.data, options.out, options.config, options.ablate, options.epochs)
