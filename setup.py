@@ -38,7 +38,7 @@ setup(
     package_data={
         "motion_seg_ros": ["py.typed"],
         "motion_seg_ros.evaluation": ["*.html", "*.js", "*.css"],
-        "motion_seg_ros.humocon": ["configs/*.yaml", "weights/*"],
+        "motion_seg_ros.humocon": ["configs/*.yaml", "weights/*", "weights/video/*"],
         "motion_seg_ros.grounding": ["configs/*.yaml", "weights/*"],
         "motion_seg_ros.semantics": ["*.json"],
     },

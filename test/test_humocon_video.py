@@ -10,6 +10,7 @@ import pytest
 from concept_model import open_encoder, write_model, write_sums
 from motion import SECOND, frames
 
+from motion_seg_ros.humocon import runtime
 from motion_seg_ros.humocon.contract import MOTION, VIDEO, ModelError
 from motion_seg_ros.humocon.crops import CROP, Following
 from motion_seg_ros.humocon.runtime import ConceptEncoder
@@ -231,3 +232,24 @@ def test_time_that_goes_back_begins_anew(folder: Path, encoder: ConceptEncoder) 
     ]  # fmt: skip
     assert runs[0] == runs[1]
     assert people[0].stamp == SECOND
+
+
+def test_the_video_encoder_that_ships_goes_with_the_motion_encoder() -> None:
+    """They were trained side by side; beside the files of the texts they are small."""
+    import onnx
+
+    motion, video = ConceptEncoder(), ConceptEncoder(kind=VIDEO)
+    file = video.info.folder / VIDEO.model
+    meta = {item.key: item.value for item in onnx.load(file).metadata_props}
+    assert meta["motion_codebook"] == motion.info.codebook
+    assert video.info.licence == "Apache-2.0"
+    shipped = [path for path in Path(runtime.__file__).parents[1].glob("*/weights/**/*") if path.is_file()]
+    assert sum(path.stat().st_size for path in shipped) < 10_000_000
+    assert b"/" + b"site-packages" not in file.read_bytes()
+    crops = np.random.default_rng(0).random((3, 20, CROP, CROP), dtype=np.float32)
+    whole = video.encode(crops, video.state(3))[0]
+    state, parts = video.state(3), []
+    for number in range(20):
+        tokens, *_, state = video.encode(crops[:, number : number + 1], state)
+        parts.append(tokens)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
