@@ -1,11 +1,12 @@
 """Whether video concepts, trained on rendered bodies, know real people: a video against its motion.
 
-    python bench/video_concepts.py CHECKPOINT VIDEO... [--frames N] [--sheet OUT.png]
+    python bench/video_concepts.py CHECKPOINT [VIDEO...] [--frames N] [--sheet OUT.png] [--rendered DATA_DIR]
 
 Poses are estimated, everybody is cut out as humocon_node does, and both encoders of the checkpoint and the
 projections in which they were aligned tell how near a picture is to the motion of its own moment, of other
 moments of the same person (2 s away and more) and of others at the same moment. ``--sheet`` writes the
-pictures that were cut out of the first video.
+pictures that were cut out of the first video. ``--rendered`` finds the video of motions among windows of the
+clips that were held out, rendered anew.
 """
 
 from __future__ import annotations
@@ -24,15 +25,21 @@ import torch
 from motion_seg_ros.bags.items import Image
 from motion_seg_ros.bags.sources import open_source
 from motion_seg_ros.core import pose_pipeline
-from motion_seg_ros.humocon.checkpoint import load_checkpoint
+from motion_seg_ros.humocon.augmentation import plain_windows
+from motion_seg_ros.humocon.checkpoint import Checkpoint, load_checkpoint
 from motion_seg_ros.humocon.crops import Following
 from motion_seg_ros.humocon.modelling import ConceptModel
+from motion_seg_ros.humocon.motions import load_motions
+from motion_seg_ros.humocon.pairs import render_pairs
 from motion_seg_ros.humocon.runtime import ConceptEncoder
 from motion_seg_ros.humocon.streaming import Tokenizer
+from motion_seg_ros.humocon.validation import encode_rendered, retrieval
+from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
 AWAY = 15  # tokens, 2 s
 WINDOW = 16  # tokens of a window of training
 SHEET = 16  # pictures in a row
+RENDERED = 800
 
 
 class Listening(ConceptEncoder):
@@ -109,6 +116,33 @@ def closeness(model: ConceptModel, people: dict[str, list[tuple[np.ndarray, np.n
     return rows
 
 
+@torch.no_grad()
+def rendered(checkpoint: Checkpoint, data: Path) -> list[str]:
+    """R@1 of a hundred: as aligned, by the pose that pictures tell, by projections that learned nothing."""
+    config, model = checkpoint.config, checkpoint.build()
+    _, held = load_motions(config.sources, data, config.seed)
+    # The trainer draws its own of [seed, 2].
+    rng = np.random.default_rng([config.seed, 5])
+    pairs = render_pairs(held, RENDERED, config.frames, rng, speed=config.augmentation.speed)
+    inputs = torch.from_numpy(plain_windows(held, pairs.windows, config.frames)[0])
+    motion, video = model.encode_motion(inputs), encode_rendered(model, torch.from_numpy(pairs.video))
+    aligned = retrieval(model, motion, video)
+    poses = model.state_targets(inputs)[0][:, FRAMES_PER_TOKEN - 1 :: FRAMES_PER_TOKEN].flatten(1)
+    told = model.video_pose(video.states).flatten(1)
+    found = [
+        torch.cdist(one, other).argmin(dim=1) == torch.arange(len(one))
+        for one, other in zip(torch.split(poses, 100), torch.split(told, 100), strict=True)
+    ]
+    torch.manual_seed(0)
+    untrained = ConceptModel(config.model).eval()
+    model.motion_projection, model.video_projection = untrained.motion_projection, untrained.video_projection
+    return [
+        f"| {RENDERED} rendered windows, R@1 of 100 | {aligned:.3f} |",
+        f"| by the nearest pose | {torch.cat(found).float().mean():.3f} |",
+        f"| by untrained projections | {retrieval(model, motion, video):.3f} |",
+    ]
+
+
 def tokens(model: ConceptModel, people: dict[str, list[tuple[np.ndarray, np.ndarray]]]) -> str:
     """How many of the video codes are heard, and how long one is kept."""
     codes = []
@@ -139,14 +173,18 @@ def sheet(people: dict[str, list[tuple[np.ndarray, np.ndarray]]]) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
-    parser.add_argument("videos", nargs="+", metavar="VIDEO")
+    parser.add_argument("videos", nargs="*", metavar="VIDEO")
+    parser.add_argument("--rendered", type=Path, metavar="DATA_DIR")
     parser.add_argument(
         "--frames", type=int, default=1000, metavar="N", help="of each at most (default %(default)s)"
     )
     parser.add_argument("--sheet", type=Path, metavar="OUT.png")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model = load_checkpoint(options.checkpoint).build()
+    checkpoint = load_checkpoint(options.checkpoint)
+    model = checkpoint.build()
+    if options.rendered:
+        print("| | |", "|---|---|", *rendered(checkpoint, options.rendered), "", sep="\n", flush=True)
     for number, path in enumerate(options.videos):
         people = watch(path, options.frames)
         if number == 0 and options.sheet:
