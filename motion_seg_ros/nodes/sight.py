@@ -55,9 +55,7 @@ class Sight:
 
             def keep(message: ImageMessage | CompressedImage, recent: RecentImages = recent) -> None:
                 stamp = stamp_of(message)
-                self._node.monitor.count("images received")
-                if stamp is not None:
-                    recent.add(stamp, message, len(message.data))
+                self._keep(recent, stamp or 0, message, len(message.data))
 
             for kind, name in ((ImageMessage, topic), (CompressedImage, f"{topic}/compressed")):
                 self._subscriptions.append(self._node.subscribe(kind, name, keep, qos_profile_sensor_data))
@@ -71,7 +69,11 @@ class Sight:
 
     def keep(self, stamp: int, image: Image) -> None:
         """Keep an image of the first camera; any thread may call this."""
-        self._images[0].add(stamp, image, image.rgb.nbytes)
+        self._keep(self._images[0], stamp, image, image.rgb.nbytes)
+
+    def _keep(self, recent: RecentImages, stamp: int, image: Any, size: int) -> None:
+        self._node.monitor.count("images received")
+        recent.add(stamp, image, size)
 
     def look(self, camera: int, frame: SkeletonFrame, told: Sequence[ConceptTokens]) -> list[ConceptTokens]:
         """The video tokens beside the motion tokens that were told with a frame of one of the topics."""
