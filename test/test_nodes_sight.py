@@ -13,6 +13,7 @@ from ros_graph import Hosted
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 
+from motion_seg_ros.bags.bag_reader import Bag
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_compressed, to_message
 from motion_seg_ros.bags.items import Image
 from motion_seg_ros.humocon.contract import VIDEO
@@ -20,6 +21,7 @@ from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.humocon.video import VideoTokenizer
 from motion_seg_ros.msg import ConceptTokens, SkeletonArray
 from motion_seg_ros.nodes.humocon_node import HumoconNode, HumoconSettings
+from motion_seg_ros.nodes.record_node import RecordNode
 
 TYPES = RclpyTypes()
 DAY = [("stand", 1.0), ("wave", 2.0), ("squat", 1.0)]
@@ -163,3 +165,16 @@ def test_weights_without_a_video_encoder_are_said(tmp_path):
         graph.until(lambda: "humocon_node" in graph.diagnostics)
         graph.until(lambda: "holds no video concepts" in graph.diagnostics["humocon_node"].message)
         assert host.node.problem
+
+
+def test_a_recording_holds_both_kinds_of_tokens(tmp_path):
+    topics = ["concept_tokens", "video_concept_tokens"]
+    with Hosted(tmp_path, RecordNode, out=str(tmp_path / "out")) as host:
+        for topic in topics:
+            host.graph.publisher(ConceptTokens, topic).publish(ConceptTokens(track_id=topic))
+        host.graph.until(lambda: host.node.monitor.received == 2)
+    recorded = Bag(tmp_path / "out" / "bag").messages([f"/{topic}" for topic in topics])
+    assert sorted((topic, message.track_id) for topic, _, message in recorded) == [
+        ("/concept_tokens", "concept_tokens"),
+        ("/video_concept_tokens", "video_concept_tokens"),
+    ]

@@ -84,7 +84,8 @@ class RecordNode(ManagedNode):
         self._flushing = self.create_timer(FLUSH_S, lambda: self._written(self._bag.flush), clock=clock)
         self._listen(SkeletonArray, "skeletons", SKELETONS_QOS)
         self._listen(String, "label", EVENTS_QOS)
-        self._listen(ConceptTokens, "concept_tokens", EVENTS_QOS)
+        for concepts in ("concept_tokens", "video_concept_tokens"):
+            self._listen(ConceptTokens, concepts, EVENTS_QOS)
         self._listen(EventMessage, EVENTS, EVENTS_QOS, self._keep_event)
         if self._record_settings.image_width:
             images = self.subscribe(ImageMessage, "image", self._keep_image, qos_profile_sensor_data)
