@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -94,18 +95,29 @@ def test_the_same_seed_gives_the_same_answers(tmp_path):
     assert not np.array_equal(a, c)
 
 
-def test_moments_of_a_track_are_what_their_labels_say(tmp_path):
+@pytest.mark.parametrize("longest_gap", [math.inf, 2.0])
+def test_moments_of_a_track_are_what_their_labels_say(tmp_path, longest_gap):
     recording(tmp_path / "r.npz")
     labels = np.load(tmp_path / "r.npz")["labels"]
     sources, notes = load_sources(tmp_path)
     assert not notes
-    for pair in draw_pairs(sources, 60, 1.0, 0):
+    pairs = draw_pairs(sources, 60, 1.0, 0, longest_gap)
+    assert (len(pairs), sum(pair.same for pair in pairs)) == (60, 30)
+    assert (max(pair.question.gap_s for pair in pairs) > 2.5) == (longest_gap > 2.5)
+    for pair in pairs:
         first, second = pair.question.first, pair.question.second
-        assert pair.question.gap_s > 1.0
+        assert 1.0 < pair.question.gap_s <= longest_gap
         a, b = (labels[round(moment.stamp / 1e9 * FPS)] for moment in (first, second))
         assert min(a, b) >= 0
         assert (a == b) == pair.same
         assert first.joints.shape == second.joints.shape == (17, 22, 3)
+
+
+def test_moments_that_cannot_be_so_near_are_told(tmp_path, capsys):
+    recording(tmp_path / "r.npz")
+    out = str(tmp_path / "p.npz")
+    assert main(["oracle", "check", str(tmp_path / "r.npz"), "--gap", "1.5", "--out", out]) != 0
+    assert "from 2 to 1.5 s apart" in capsys.readouterr().err
 
 
 def test_clips_are_paired_across_styles(tmp_path):

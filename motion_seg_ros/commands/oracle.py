@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,9 @@ def add(commands: Commands) -> None:
     check.add_argument(
         "--window", type=float, default=2.0, help="seconds of each moment of a track (default %(default)s)"
     )
+    check.add_argument(
+        "--gap", type=float, default=math.inf, help="most seconds between two moments (default: any number)"
+    )
     check.add_argument("--calibration", type=Path, help="file of `oracle fit` instead of the package's")
     check.add_argument(
         "--config", type=Path, help="ROS parameter file whose tvsh_node section sets up the backend"
@@ -60,7 +64,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.out.suffix != ".npz":
         raise ValueError(f"--out must end in .npz, not {options.out}")
     sources, notes = load_sources(options.data)
-    pairs = draw_pairs(sources, options.pairs, options.window, options.seed)
+    pairs = draw_pairs(sources, options.pairs, options.window, options.seed, options.gap)
     backend = _backend(options)
     with _bar(len(pairs)) as bar:
         probability, summary = check_backend(backend, pairs, bar.update)

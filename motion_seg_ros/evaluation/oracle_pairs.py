@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,12 +117,17 @@ def _smpl22(file: Path, joints: NDArray[np.floating], names: Sequence[str]) -> N
 
 
 def draw_pairs(
-    sources: Sequence[LabelledMotion | NamedClips], count: int, window: float, seed: int
+    sources: Sequence[LabelledMotion | NamedClips],
+    count: int,
+    window: float,
+    seed: int,
+    longest_gap: float = math.inf,
 ) -> list[Pair]:
     """About ``count`` pairs, as many of the same as of different motions, evenly from the sources.
 
     Two moments of a track are windows of ``window`` seconds that do not overlap, each named by the label in
-    its middle, whatever else it holds. Two clips are of different styles where the collection has several.
+    its middle, whatever else it holds; from middle to middle it is at most ``longest_gap`` seconds. Two clips
+    are of different styles where the collection has several.
 
     Raises
     ------
@@ -134,20 +140,24 @@ def draw_pairs(
         if isinstance(source, NamedClips):
             pairs += _from_clips(source, share, rng)
         else:
-            pairs += _from_track(source, share, window, rng)
+            pairs += _from_track(source, share, window, longest_gap, rng)
     if not pairs:
         raise ValueError(
-            f"no recording has two moments of one motion and two of different motions, {window:g} s apart"
+            "no recording has two moments of one motion and two of different motions, "
+            f"from {window:g} to {longest_gap:g} s apart"
         )
     return pairs
 
 
-def _from_track(source: LabelledMotion, share: int, window: float, rng: np.random.Generator) -> list[Pair]:
+def _from_track(
+    source: LabelledMotion, share: int, window: float, longest_gap: float, rng: np.random.Generator
+) -> list[Pair]:
     half = max(1, round(window * source.fps / 2))
     middles = np.flatnonzero(source.labels >= 0)
     middles = middles[(middles >= half) & (middles < len(source.labels) - half)]
     labels = source.labels[middles]
-    apart = np.abs(middles[:, None] - middles[None]) > 2 * half
+    gap = np.abs(middles[:, None] - middles[None])
+    apart = (gap > 2 * half) & (gap <= longest_gap * source.fps)
     alike = labels[:, None] == labels[None]
     pairs = []
     for same, possible in ((True, apart & alike), (False, apart & ~alike)):
