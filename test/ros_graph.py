@@ -41,6 +41,16 @@ def slowness() -> float:
     return max(1.0, (time.perf_counter() - wall) / 0.1)
 
 
+def opened(events: list) -> set[int]:
+    """Segments whose last event is not final."""
+    return {event.segment_id for event in {e.segment_id: e for e in events}.values() if not event.final}
+
+
+def all_told(events: list) -> bool:
+    """Whether the last that was said of every segment is final."""
+    return bool(events) and not opened(events)
+
+
 class Graph:
     """A context manager: processes that are started in it are stopped with it."""
 

@@ -15,7 +15,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from motion import frames
 from rclpy.action import ActionClient
-from ros_graph import LATCHED, REPLAY, Graph
+from ros_graph import LATCHED, REPLAY, Graph, all_told
 
 from motion_seg_ros.action import GroundMotion
 from motion_seg_ros.bags.bag_reader import Bag
@@ -45,12 +45,6 @@ def people(graph: Graph, seconds: float, publisher) -> None:
     for number, frame in enumerate(frames([("stand", 1.0), ("wave", seconds - 1.0)], start=time.time_ns())):
         publisher.publish(to_message(frame, TYPES))
         graph.spin(max(0.0, began + number / 30 - time.monotonic()))
-
-
-def all_told(events: list) -> bool:
-    """Whether the last that was said of every segment is final."""
-    last = {event.segment_id: event for event in events}
-    return bool(last) and all(event.final for event in last.values())
 
 
 @pytest.mark.parametrize(
@@ -111,8 +105,7 @@ def test_a_signal_while_the_oracle_does_not_answer(graph, exact):
             graph.spin(0.0 if number < 60 else 1 / 30)
         graph.until(lambda: server.requests)
         assert graph.interrupt("tvsh_node", signal.SIGTERM, WITHIN_S) == 0
-        graph.spin(0.2)
-        assert all_told(events)
+        graph.until(lambda: all_told(events), 10.0)
 
 
 def test_a_signal_while_a_sentence_is_grounded(graph, tmp_path):
@@ -159,5 +152,4 @@ def test_a_signal_during_a_transition(graph, name):
     client.call_async(ChangeState.Request(transition=transition))
     time.sleep(random.Random(name).uniform(0.0, 0.1))
     assert graph.interrupt("tvsh_node", signal.SIGINT, WITHIN_S) == 0
-    graph.spin(0.2)
-    assert all_told(events) == bool(events)
+    graph.until(lambda: all_told(events) == bool(events), 10.0)

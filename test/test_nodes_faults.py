@@ -15,7 +15,7 @@ from motion import SECOND, frame, frames, pose
 from rcl_interfaces.msg import ParameterType
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from ros_graph import RELIABLE, Graph, Hosted
+from ros_graph import RELIABLE, Graph, Hosted, opened
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
@@ -64,11 +64,6 @@ class Camera:
             now = time.time_ns()
             if self.live:
                 self._publisher.publish(to_message(frame(now, pose("wave", (now - began) / SECOND)), TYPES))
-
-
-def opened(events: list) -> set[int]:
-    """Segments whose last event is not final."""
-    return {event.segment_id for event in {e.segment_id: e for e in events}.values() if not event.final}
 
 
 def said(graph: Graph, node: str) -> str:
@@ -365,8 +360,7 @@ def test_transitions_in_every_order_under_load(tmp_path, make):
             assert len(list(Path("/proc/self/fd").iterdir())) <= handles + 2
             assert graph.transition(name, "active_shutdown")
             assert graph.state(name) == "finalized"
-        graph.spin(0.3)
-        assert not opened(events)
+        graph.until(lambda: not opened(events), 10.0)
         assert bool(events) == (make is TvshNode)
 
 

@@ -9,7 +9,7 @@ import pytest
 from concept_model import open_encoder, write_model, write_sums
 from diagnostic_msgs.msg import DiagnosticStatus
 from motion import SECOND, frame, frames
-from ros_graph import LATCHED, REPLAY, Graph, Hosted
+from ros_graph import LATCHED, REPLAY, Graph, Hosted, all_told
 
 from motion_seg_ros.bags.conversion import RclpyTypes, from_message, to_message
 from motion_seg_ros.humocon.streaming import Tokenizer
@@ -177,7 +177,7 @@ def test_events_carry_the_tokens_of_their_segments(graph, weights, late):
     graph.until(lambda: graph.fact("tvsh_node", "frames") == str(len(people)))
     assert graph.interrupt("humocon_node") == 0
     assert graph.interrupt("tvsh_node") == 0
-    graph.spin(0.3)
+    graph.until(lambda: all_told(events) and len(tokens) >= len(core) + len(people), 10.0)
     told = [from_message(message) for message in tokens]
     assert sum(t.is_mark for t in told) == len(people)
     assert same([t for t in told if not t.is_mark], core)

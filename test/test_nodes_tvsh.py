@@ -12,7 +12,7 @@ import pytest
 from chat_server import ChatServer
 from motion import SECOND, frame, frames, pose
 from rcl_interfaces.msg import Log
-from ros_graph import LATCHED, REPLAY, Graph, Hosted
+from ros_graph import LATCHED, REPLAY, Graph, Hosted, all_told
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
@@ -48,7 +48,7 @@ def start(graph: Graph) -> tuple[list, object]:
 
 def finish(graph: Graph, events: list) -> list:
     assert graph.interrupt("tvsh_node") == 0
-    graph.spin(0.3)
+    graph.until(lambda: all_told(events), 10.0)
     return [from_message(message) for message in events]
 
 
@@ -241,6 +241,4 @@ def test_a_signal_ends_open_segments_as_final(graph, number):
         publisher.publish(to_message(item, TYPES))
     graph.until(lambda: events)
     assert graph.interrupt("tvsh_node", number, within=3.0) == 0
-    graph.spin(0.3)
-    assert events[-1].type == SegmentEvent.ENDED
-    assert events[-1].final
+    graph.until(lambda: all_told(events), 10.0)
