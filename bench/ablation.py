@@ -89,8 +89,8 @@ class Live(StreamingSegmenter):
         self.taken_back = 0
         self._told = 0
 
-    def update(self, stamp: int, features: np.ndarray, activity: float = 1e6) -> None:
-        super().update(stamp, features, activity)
+    def update(self, stamp: int, features: np.ndarray, *speeds: np.ndarray) -> None:
+        super().update(stamp, features, *speeds)
         self.live.append(self.open_runs[-1].motion_id)
         self.taken_back += max(0, self._told - len(self.closed) - len(self.open_runs))
         self._told = len(self.open_runs)

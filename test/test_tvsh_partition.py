@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import cheapest_division, run_cost
 
-from motion_seg_ros.tvsh.partition import Division, GapEvidence, RunStatistics
+from motion_seg_ros.tvsh.partition import Division, GapEvidence, RunStatistics, Strand
 
 
-def statistics(codes):
-    run = RunStatistics(codes.shape[1])
-    for code in codes:
+def strand(settled, tail, weight=1.0):
+    run = RunStatistics()
+    for code in settled:
         run.add(code)
-    return run
+    return Strand(run, tail, 0.1, weight)
 
 
 @settings(max_examples=60, deadline=None)
@@ -29,7 +29,7 @@ def test_division_is_the_cheapest_of_all(seed, settled, count, shortest, penalty
     codes = rng.standard_normal((settled + count, 3)) + 3 * (rng.random((settled + count, 1)) > 0.5)
     newest = min(2, shortest)
     head, tail = codes[:settled], codes[settled:]
-    division = Division(statistics(head), tail, 0.1)
+    division = Division([strand(head, tail)])
     cuts, gains = division.best_boundaries(np.full(count, penalty), shortest, newest)
     cost, expected = cheapest_division(head, tail, penalty, 0.1, shortest, newest)
     borders = [0, *[cut + settled for cut in cuts], settled + count]
@@ -42,14 +42,27 @@ def test_division_is_the_cheapest_of_all(seed, settled, count, shortest, penalty
 
 def test_gain_is_what_the_boundary_saves():
     codes = np.repeat([[0.0, 1.0], [1.0, 0.0]], 8, axis=0)
-    cuts, gains = Division(statistics(codes[:4]), codes[4:], 0.1).best_boundaries(np.full(12, 3.0), 3, 2)
+    cuts, gains = Division([strand(codes[:4], codes[4:])]).best_boundaries(np.full(12, 3.0), 3, 2)
     assert cuts == [4]
     assert gains[0] == pytest.approx(run_cost(codes, 0.1) - 2 * run_cost(codes[:8], 0.1) - 3.0)
 
 
+def test_costs_of_strands_add_up():
+    rng = np.random.default_rng(3)
+    codes, speeds = rng.standard_normal((14, 3)), 0.1 * rng.standard_normal((14, 2))
+    speeds[9:] += 4.0
+    strands = [strand(codes[:4], codes[4:]), strand(speeds[:4], speeds[4:], 0.5)]
+    cuts, gains = Division(strands).best_boundaries(np.full(10, 8.0), 3, 2)
+    assert cuts == [5]
+    saved = [run_cost(x, 0.1) - run_cost(x[:9], 0.1) - run_cost(x[9:], 0.1) for x in (codes, speeds)]
+    assert gains[0] == pytest.approx(saved[0] + 0.5 * saved[1] - 8.0)
+    # The codes alone show nothing.
+    assert Division(strands[:1]).best_boundaries(np.full(10, 8.0), 3, 2)[0] == []
+
+
 def test_worth_is_what_a_boundary_saves_or_would():
     codes = np.repeat([[0.0, 1.0], [1.0, 0.0]], 8, axis=0)
-    division = Division(statistics(codes[:4]), codes[4:], 0.1)
+    division = Division([strand(codes[:4], codes[4:])])
     penalties = np.full(12, 3.0)
     cuts, gains = division.best_boundaries(penalties, 3, 2)
     worth = division.worth(cuts, penalties)
@@ -75,7 +88,7 @@ def test_evidence_of_gaps_counts_once_a_gap(seed, settled, count, shortest, gaps
     head, tail = codes[:settled], codes[settled:]
     given_gaps = [(first, penalty * rng.random(length)) for first, length, penalty in gaps]
     evidence = [GapEvidence(first, penalties) for first, penalties in given_gaps]
-    division = Division(statistics(head), tail, 0.1, evidence)
+    division = Division([strand(head, tail)], evidence)
     cuts, gains = division.best_boundaries(np.full(count, 1.0), shortest, 1)
     cost, expected = cheapest_division(head, tail, 1.0, 0.1, shortest, 1, given_gaps)
     assert tuple(cuts) == expected
@@ -105,7 +118,7 @@ def test_likeliest_boundary_is_the_best_of_all_single_ones(seed, settled, count,
         for place in range(count - newest + 1)
         if settled + place - first >= shortest
     }
-    division = Division(statistics(codes[:settled]), codes[settled:], 0.1)
+    division = Division([strand(codes[:settled], codes[settled:])])
     found = division.likeliest_boundary(begin, penalties, shortest, newest)
     if not gains:
         assert found is None

@@ -103,6 +103,31 @@ def test_any_finite_features_are_taken(seed, kind):
     assert len(segmenter.closed) == (1 if kind in ("one", "constant", "zero") else len(segmenter.closed))
 
 
+def runs_by_pace(factor, pace_weight=0.5):
+    """Boundaries (s) and number of motions where only speeds change: by ``factor``, after 10 s."""
+    rng = np.random.default_rng(4)
+    features = np.ones((300, 12))
+    speeds = 0.5 * np.exp(0.3 * rng.standard_normal((300, 11)))
+    speeds[150:] *= factor
+    segmenter = StreamingSegmenter(12, SegmenterConfig(pace_weight=pace_weight))
+    closed, ids = [], []
+    for i, (vector, speed) in enumerate(zip(features, speeds, strict=True)):
+        segmenter.update(round(i * 1e9 / 15), vector, speed)
+        closed += segmenter.closed
+        ids += segmenter.settled_ids
+    segmenter.finish()
+    return [run.first / 15 for run in [*closed, *segmenter.closed][1:]], len({*ids, *segmenter.settled_ids})
+
+
+def test_a_change_of_pace_alone_is_a_boundary_when_it_is_clear():
+    boundaries, motions = runs_by_pace(6.0)
+    assert boundaries == [pytest.approx(10.0, abs=0.2)]
+    assert motions == 2
+    # What looks alike and changes little is a phase of one motion; without the pace nothing is seen.
+    assert runs_by_pace(1.6) == ([], 1)
+    assert runs_by_pace(6.0, pace_weight=0.0) == ([], 1)
+
+
 def test_idle_is_what_moves_too_little():
     rng = np.random.default_rng(0)
     segmenter = StreamingSegmenter(6, SegmenterConfig())

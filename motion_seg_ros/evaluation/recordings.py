@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.datasets.labelled import Archive, LabelledSequence, load_labelled
 from motion_seg_ros.datasets.skeletons import guess_axes, names_of, skeleton_frames
-from motion_seg_ros.skeleton.features import SkeletonFeatures, limb_speed, usable_joints, usual_stray
+from motion_seg_ros.skeleton.features import SkeletonFeatures, limb_speeds, usable_joints, usual_stray
 from motion_seg_ros.tvsh.transcriber import Observer
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ class Recording:
     truth : (T,) int32, -1 = unknown.
     data : (T, d) vectors; the vector before again where a frame shows too little.
     usable : (T,) whether the frame itself gave its vector.
-    activity : (T,) limb speed of skeletons, or None.
+    speeds : (T, 11) limb speeds of skeletons, or None.
     stray : (d,) what is known about the vectors' usual stray, or None.
     joints : (T, 22, 3) smpl22 of skeletons, metres, z up, NaN where unseen; or None.
     poses : (T, 48) the features of skeletons, whatever ``data`` are, the features before again where a frame
@@ -44,7 +44,7 @@ class Recording:
     truth: NDArray[np.int32]
     data: Array
     usable: NDArray[np.bool_]
-    activity: Array | None = None
+    speeds: Array | None = None
     stray: Array | None = None
     joints: Array | None = None
     poses: Array | None = None
@@ -130,10 +130,9 @@ def _from_skeletons(
     # Frame t shows what the last usable frame showed; the frames before the first, what that will show.
     shown = np.maximum(np.cumsum(usable) - 1, 0)
     poses = seen[shown]
-    activity = np.array([limb_speed(row) for row in poses])
     data, stray = (poses, usual_stray()) if observer is None else (np.array(observed)[shown], None)
     return Recording(
-        name, sequence.fps, sequence.labels, data, usable, activity, stray, np.array(joints), poses
+        name, sequence.fps, sequence.labels, data, usable, limb_speeds(poses), stray, np.array(joints), poses
     )
 
 

@@ -28,7 +28,7 @@ class Segmenter(Protocol):
     open_runs: list[Run]
     settled_ids: list[int]
 
-    def update(self, stamp: int, features: NDArray[np.float64], activity: float = ...) -> None:
+    def update(self, stamp: int, features: NDArray[np.float64], speeds: NDArray[np.float64] = ...) -> None:
         """Take the next frame."""
 
     def answer(self, first: int, second: int, same_probability: float) -> bool:
@@ -88,9 +88,9 @@ def stream(recording: Recording, segmenter: Segmenter, adviser: Adviser | None =
     milliseconds = np.zeros(count)
     for frame in range(count):
         if recording.usable[frame]:
-            activity = () if recording.activity is None else (float(recording.activity[frame]),)
+            speeds = () if recording.speeds is None else (recording.speeds[frame],)
             began = time.perf_counter()
-            segmenter.update(stamp_of(frame, fps), recording.data[frame], *activity)
+            segmenter.update(stamp_of(frame, fps), recording.data[frame], *speeds)
             milliseconds[frame] = 1e3 * (time.perf_counter() - began)
             ids += segmenter.settled_ids
             settled_at += [frame] * len(segmenter.settled_ids)

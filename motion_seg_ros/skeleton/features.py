@@ -52,9 +52,9 @@ _SIZE_TIME = 5.0
 _MAX_GAP = 0.5
 
 
-def limb_speed(features: NDArray[np.float64]) -> float:
-    """Mean speed of the body's joints relative to the pelvis, in body sizes a second."""
-    return float(features[3 * len(BODY) : 4 * len(BODY)].mean())
+def limb_speeds(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 11) speeds of the joints in BODY relative to the pelvis, in body sizes a second; of (..., 48)."""
+    return features[..., 3 * len(BODY) : 4 * len(BODY)]
 
 
 def usual_stray() -> NDArray[np.float64]:

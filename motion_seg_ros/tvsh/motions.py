@@ -91,7 +91,6 @@ class _Measured:
     points : (N, n, d), zero where padded to the n of the longest run.
     squares : (N, n) squared lengths, infinite where padded.
     counts : (N,) points that are real.
-    variances : (N,) summed over dimensions.
     """
 
     def __init__(self, runs: Sequence[Array]) -> None:
@@ -100,7 +99,6 @@ class _Measured:
         self.points = np.zeros((len(runs), most, dimension))
         self.squares = np.full((len(runs), most), np.inf)
         self.counts = np.ones(len(runs), np.intp)
-        self.variances = np.zeros(len(runs))
         for row, points in enumerate(runs):
             self.set(row, points)
 
@@ -112,7 +110,6 @@ class _Measured:
         self.squares[row] = np.inf
         self.squares[row, :count] = (points**2).sum(axis=1)
         self.counts[row] = count
-        self.variances[row] = points.var(axis=0).sum()
 
     def distances(self, points: Array) -> Array:
         """(N,) distances of a run of (n, d) points; see :class:`Recogniser`."""
@@ -123,16 +120,16 @@ class _Measured:
         theirs = np.sort(far.min(axis=0), axis=1)  # the padding comes last
         middle = (theirs[rows, (self.counts - 1) // 2] + theirs[rows, self.counts // 2]) / 2.0
         nearest = (np.median(far.min(axis=2), axis=0) + middle) / 2.0
-        spread = np.maximum(self.variances + points.var(axis=0).sum(), 1e-12)
-        return np.sqrt(np.maximum(nearest, 0.0) / spread)
+        return np.sqrt(np.maximum(nearest, 0.0) / points.shape[1])
 
 
 class Recogniser:
     """Decides, in the metric of one stream, whether a run repeats one that is remembered.
 
     Two runs are as far apart as the median point of the one is from the nearest point of the other, both
-    ways on average in squares, divided by the root of their summed variances (derived): a number without
-    unit, that does not mind in which phase of a repeated movement the runs begin and end.
+    ways on average in squares, as a root mean square over the dimensions (derived). In the metric, 1 is about
+    how far features stray within a moment. It does not mind in which phase of a repeated movement the runs
+    begin and end.
 
     Parameters
     ----------

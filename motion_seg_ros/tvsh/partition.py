@@ -21,15 +21,33 @@ Array = NDArray[np.float64]
 class RunStatistics:
     """Sums over the settled part of the oldest open run."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self.total = np.zeros(size)
+        self.total: Array = np.zeros(1)
         self.square = 0.0
 
     def add(self, code: Array) -> None:
         self.count += 1
-        self.total += code
+        self.total = self.total + code
         self.square += float(code @ code)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strand:
+    """One of the things by which runs differ.
+
+    Attributes
+    ----------
+    run : statistics of the settled part, which is not divided.
+    values : (m, r) of the open steps.
+    floor : added to every variance.
+    weight : share of its evidence that counts.
+    """
+
+    run: RunStatistics
+    values: Array
+    floor: float
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,36 +66,35 @@ class GapEvidence:
 
 
 class Division:
-    """What every run over the settled steps and the open codes that follow them would cost.
+    """What every run over the settled steps and the open ones that follow them would cost.
 
     Parameters
     ----------
-    run : statistics of the settled part, which is not divided.
-    codes : (m, r) codes of the open steps.
-    floor : added to every variance.
+    strands : what the steps are divided by; all have the same steps, and their costs add up.
     evidence : about gaps that may overlap.
     """
 
-    def __init__(
-        self, run: RunStatistics, codes: Array, floor: float, evidence: Sequence[GapEvidence] = ()
-    ) -> None:
-        count = len(codes)
-        sums = np.vstack((np.zeros_like(run.total), np.cumsum(codes, axis=0)))
-        squares = np.concatenate(([0.0], np.cumsum((codes**2).sum(axis=1))))
-        products = sums @ sums.T
-        lengths = np.diag(products)
-        places = np.arange(count + 1)
-
+    def __init__(self, strands: Sequence[Strand], evidence: Sequence[GapEvidence] = ()) -> None:
+        self._settled = settled = strands[0].run.count
+        count = len(strands[0].values)
         # cost[i, e]: a run over open steps i..e-1; whole[e]: the settled run and open steps 0..e-1.
+        cost, whole = np.zeros((count + 1, count + 1)), np.zeros(count + 1)
+        places = np.arange(count + 1)
         size = np.maximum(places[None, :] - places[:, None], 1)
-        energy = (squares[None, :] - squares[:, None]) - (
-            lengths[None, :] + lengths[:, None] - 2 * products
-        ) / size
-        cost = size * np.log(np.maximum(energy, 0.0) / size + floor)
-        total = np.maximum(run.count + places, 1)
-        joined = run.total + sums
-        energy = run.square + squares - (joined**2).sum(axis=1) / total
-        whole = total * np.log(np.maximum(energy, 0.0) / total + floor)
+        total = np.maximum(settled + places, 1)
+        for strand in strands:
+            run, values = strand.run, strand.values
+            sums = np.vstack((np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)))
+            squares = np.concatenate(([0.0], np.cumsum((values**2).sum(axis=1))))
+            products = sums @ sums.T
+            lengths = np.diag(products)
+            energy = (squares[None, :] - squares[:, None]) - (
+                lengths[None, :] + lengths[:, None] - 2 * products
+            ) / size
+            cost += strand.weight * size * np.log(np.maximum(energy, 0.0) / size + strand.floor)
+            joined = run.total + sums
+            energy = run.square + squares - (joined**2).sum(axis=1) / total
+            whole += strand.weight * total * np.log(np.maximum(energy, 0.0) / total + strand.floor)
 
         # The first boundary of a gap ends a run that began before the gap; only that one pays.
         for gap in evidence:
@@ -85,9 +102,8 @@ class Division:
             last = max(first, min(gap.first + len(gap.penalties), count))
             penalty = gap.penalties[first - gap.first : last - gap.first]
             cost[:first, first:last] += penalty
-            if -run.count < gap.first:
+            if -settled < gap.first:
                 whole[first:last] += penalty
-        self._settled = run.count
         self._cost, self._whole = cost, whole
 
     def best_boundaries(self, penalties: Array, shortest: int, newest: int) -> tuple[list[int], Array]:

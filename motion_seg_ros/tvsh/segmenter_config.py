@@ -18,6 +18,9 @@ class SegmenterConfig(EmbeddingConfig):
     iterations: int = setting(3, "ADMM iterations a step", low=1, high=50)
     moment: float = setting(0.8, "Seconds over which motion counts as one moment", low=0.2, high=5.0)
     boundary_penalty: float = setting(20.0, "Evidence (nats) that a boundary needs", low=0.0, high=1000.0)
+    pace_weight: float = setting(
+        0.5, "Weight of a change of how fast the body moves, where that of its codes is 1", low=0.0, high=10.0
+    )
     announcement: float = setting(
         0.5,
         "Share of that evidence for which a boundary is announced, to be taken back if no more comes",
@@ -29,7 +32,7 @@ class SegmenterConfig(EmbeddingConfig):
     )
     shortest: float = setting(0.4, "Shortest run in seconds", low=0.1, high=5.0)
     newest: float = setting(0.2, "Seconds of a new run before it is announced", low=0.05, high=5.0)
-    recurrence: float = setting(0.7, "Distance below which two runs show one motion", low=0.0, high=5.0)
+    recurrence: float = setting(0.5, "Distance below which two runs show one motion", low=0.0, high=5.0)
     idle: float = setting(
         0.2, "Mean limb speed (body sizes a second) below which a person is idle", low=0.0, high=10.0
     )

@@ -1,9 +1,9 @@
 """The streaming segmenter: feature vectors in, runs with recurring motion ids out.
 
 Frames become even steps; steps are measured in a metric learned from the stream; the moments (mean and
-spread) around the measured steps are embedded by fixed-lag ADMM over an adaptive dictionary; the codes
-are divided into runs, as answers and jumps suggest; runs are compared with remembered runs. What is
-older than the lag is settled and never changes.
+spread) around the measured steps are embedded by fixed-lag ADMM over an adaptive dictionary; the codes, and
+how fast the body moves, are divided into runs, as answers and jumps suggest; runs are compared with
+remembered runs. What is older than the lag is settled and never changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from motion_seg_ros.tvsh.answers import Answers
 from motion_seg_ros.tvsh.code_stream import CodeStream
 from motion_seg_ros.tvsh.links import KinematicLinks
 from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
-from motion_seg_ros.tvsh.partition import Division, RunStatistics
+from motion_seg_ros.tvsh.pace import Pace
+from motion_seg_ros.tvsh.partition import Division, RunStatistics, Strand
 from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 
 Array = NDArray[np.float64]
@@ -32,10 +33,13 @@ _KEPT = 0.5
 # By how much the division is too sure of itself: on recordings of three kinds, one place in three that was
 # the best for a second but cost 16 nats too much was a boundary, and one in four that saved 12 was none.
 _DOUBT = 3.0
+# What codes and pace say is in part the same, so that where both are there each counts for less.
+_SHARED = 0.9
+# The two sides of a boundary that saves so many times what it costs are never one motion.
+_CLEAR = 2.0
 # A boundary that would cost more than this (nats) is as unlikely as one that costs this.
 _LEAST_WORTH = 400.0
-# Activity of which nobody says anything.
-_BUSY = 1e6
+_NO_SPEEDS = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class StreamingSegmenter:
         self.resampler = StepResampler(rate)
         self._stream = CodeStream(dimension, config, stray)
         self._recogniser = Recogniser(self._memory, self._stream.whitening, config.recurrence)
-        self._activity: deque[float] = deque()
+        self._pace = Pace()
         self._kinematics = KinematicLinks()
         # Links of the open steps to the step before, where they are not 1.
         self._links: dict[int, float] = {}
@@ -107,21 +111,22 @@ class StreamingSegmenter:
         self._expected: tuple[int, float] | None = None
         # Of a boundary before each open step, as far as the steps have been divided.
         self._worth: deque[float] = deque()
-        self._statistics = RunStatistics(config.atoms)
+        self._statistics = RunStatistics()
         self._exemplars = Exemplars()
         self._run = Run(0, 0, -1, 0.0, 1.0)
         self.open_runs: list[Run] = []
         self.closed: list[Run] = []
         self.settled_ids: list[int] = []
 
-    def update(self, stamp: int, features: Array, activity: float = _BUSY) -> None:
+    def update(self, stamp: int, features: Array, speeds: Array = _NO_SPEEDS) -> None:
         """Take the next frame.
 
         Parameters
         ----------
         stamp : nanoseconds, later than the last.
         features : (d,) finite values.
-        activity : in the unit of the setting ``idle``; without it nothing is idle.
+        speeds : (k,) of parts of the body, in the unit of the setting ``idle``; without them nothing is idle.
+            Every frame has as many.
         """
         self.closed, self.settled_ids = [], []
         self._newest_stamp = stamp
@@ -129,10 +134,10 @@ class StreamingSegmenter:
             step = round((time - self.resampler.origin) / self.resampler.period)
             if step >= self.settled:
                 self._links[step] = min(link, self._links.get(step, 1.0))
-        steps = self.resampler.update(stamp, np.append(features, activity))
+        steps = self.resampler.update(stamp, np.append(features, speeds))
         for value in steps:
-            self._activity.append(float(value[-1]))
-            self._step(value[:-1])
+            self._pace.push(value[len(features) :])
+            self._step(value[: len(features)])
             if len(self._stream.points) > self._lag:
                 self._settle()
         if steps or self._answered:
@@ -231,7 +236,10 @@ class StreamingSegmenter:
             if self.settled <= step < self._stream.steps:
                 penalties[step - self.settled] *= link
         evidence = self._answers.evidence(self.settled, config.answer_weight)
-        division = Division(self._statistics, codes, floor, evidence)
+        strands = [Strand(self._statistics, codes, floor), *self._pace.strands(config.pace_weight)]
+        if len(strands) > 1:
+            strands = [replace(strand, weight=_SHARED * strand.weight) for strand in strands]
+        division = Division(strands, evidence)
         self._cuts, gains = division.best_boundaries(penalties, self._shortest, self._newest)
         self._worth = deque(division.worth(self._cuts, penalties).tolist())
         # Even odds for a boundary that pays for itself exactly.
@@ -254,7 +262,7 @@ class StreamingSegmenter:
         elif len(self._exemplars) == 0:
             self._name_run()
         point, code = self._stream.pop()
-        self._activity.popleft()
+        self._pace.pop(coded=code is not None)
         if code is not None:
             self._statistics.add(code)
         self._exemplars.add(point)
@@ -277,15 +285,21 @@ class StreamingSegmenter:
         self._remember()
         before = self._run
         self._run = Run(self.settled, self.settled, -1, 0.0, confidence)
-        apart = self._answers.told_apart(self.settled)
+        apart = self._apart(self.settled, confidence)
         self._name_run(before.motion_id if apart else -1)
         if self._run.motion_id == before.motion_id and not apart:
             # Another phase of the same motion: one run to the outside.
             self._run = before
         else:
             self.closed.append(before)
-        self._statistics = RunStatistics(self._config.atoms)
+        self._statistics = RunStatistics()
+        self._pace.begin_run()
         self._exemplars = Exemplars()
+
+    def _apart(self, step: int, confidence: float) -> bool:
+        """Whether another motion begins with a step, and not another phase of the same."""
+        clear = confidence > _confidence(_CLEAR * self._config.boundary_penalty)
+        return clear or self._answers.told_apart(step)
 
     def _prototype(self) -> Prototype:
         """What the settled part of the oldest run looks like."""
@@ -307,9 +321,9 @@ class StreamingSegmenter:
 
     def _recognise(self, begin: int, end: int, *extra: Prototype, other_than: int = -1) -> tuple[int, float]:
         """Motion id and confidence of open steps: (-1, above 0.5) if idle, (-1, 0.0) if not known."""
-        activity = float(np.mean([self._activity[i] for i in range(begin, end)]))
-        if activity < self._config.idle:
-            return -1, 1.0 - activity / self._config.idle / 2.0
+        speed = self._pace.mean(begin, end)
+        if speed < self._config.idle:
+            return -1, 1.0 - speed / self._config.idle / 2.0
         points = np.array([self._stream.points[i] for i in range(begin, end)])
         return self._recogniser.match(points, *extra, other_than=other_than)
 
@@ -329,7 +343,7 @@ class StreamingSegmenter:
         self.open_runs = [run]
         for begin, end, trust in zip(borders, borders[1:], trusts, strict=False):
             before = self.open_runs[-1].motion_id
-            apart = self._answers.told_apart(self.settled + begin)
+            apart = self._apart(self.settled + begin, trust)
             motion_id, confidence = self._recognise(begin, end, *extra, other_than=before if apart else -1)
             if motion_id >= 0 and motion_id == before:
                 self.open_runs[-1] = replace(self.open_runs[-1], last=self.settled + end)

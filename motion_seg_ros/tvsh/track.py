@@ -56,12 +56,12 @@ class TrackTranscript:
         self._stamps: deque[int] = deque()
 
     def update(
-        self, stamp: int, frame_id: str, features: NDArray[np.float64], activity: float
+        self, stamp: int, frame_id: str, features: NDArray[np.float64], speeds: NDArray[np.float64]
     ) -> list[SegmentEvent]:
-        """Take the features of the next frame in which the person is seen."""
+        """Take the features and limb speeds of the next frame in which the person is seen."""
         self.last_seen = stamp
         self._stamps.append(stamp)
-        self._segmenter.update(stamp, features, activity)
+        self._segmenter.update(stamp, features, speeds)
         events = [self._end(run, stamp, frame_id) for run in self._segmenter.closed]
         events += self._revise(stamp, frame_id)
         # A boundary can only come to lie among steps that are not settled.

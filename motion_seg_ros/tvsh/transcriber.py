@@ -15,7 +15,7 @@ from motion_seg_ros.settings import setting
 from motion_seg_ros.skeleton.features import (
     FEATURES,
     SkeletonFeatures,
-    limb_speed,
+    limb_speeds,
     usable_joints,
     usual_stray,
 )
@@ -254,7 +254,7 @@ class Transcriber:
         if live.observer is not None:
             vector = live.observer.update(self._stamp, joints, confidence)
         events += self._record(
-            live.transcript.update(self._stamp, self._frame_id, vector, limb_speed(features))
+            live.transcript.update(self._stamp, self._frame_id, vector, limb_speeds(features))
         )
         if self._oracle is not None:
             self._oracle.see(track_id, self._stamp, seen, features, live.transcript.outlook)
