@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ import pytest
 
 # Small matrices lose more than they gain from BLAS threads, and tests run beside one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Graphs of runs side by side, and of whoever works on this machine, must not meet.
+_ours = ExitStack()
+with suppress(ImportError):  # nothing of ROS is tested then
+    from motion_seg_ros.nodes.domain import own_domain
+
+    os.environ["ROS_DOMAIN_ID"] = str(_ours.enter_context(own_domain()))
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

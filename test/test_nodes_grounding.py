@@ -291,7 +291,7 @@ def test_going_down_ends_goals_and_sightings(rig):
     rig.graph.until(lambda: events)
     rig.encoder.gate.clear()
     handle = rig.send("he waves")
-    threading.Timer(0.3, rig.encoder.gate.set).start()
+    threading.Timer(3.0, rig.encoder.gate.set).start()  # the node is asked before
     assert rig.graph.transition("grounding_node", "deactivate")
     assert rig.result(handle).status == GoalStatus.STATUS_ABORTED
     rig.graph.until(lambda: events[-1].final)

@@ -28,7 +28,8 @@ from motion_seg_ros.evaluation.playback import SEGMENTER, TOKENS, Account, CoreP
 from motion_seg_ros.humocon.runtime import EncoderConfig, has_weights
 from motion_seg_ros.msg import SegmentEvent as EventMessage
 from motion_seg_ros.msg import SkeletonArray
-from motion_seg_ros.nodes import playback
+from motion_seg_ros.nodes import domain
+from motion_seg_ros.nodes.domain import own_domain
 from motion_seg_ros.nodes.playback import RosPlayer
 from motion_seg_ros.skeleton.types import Skeleton, SkeletonFrame
 from motion_seg_ros.tvsh.events import SegmentEvent
@@ -168,15 +169,15 @@ def test_a_node_that_cannot_work_is_one_sentence(bag: Path, tmp_path: Path) -> N
 
 
 def test_plays_beside_each_other_are_in_domains_of_their_own() -> None:
-    with playback._own_domain() as one, playback._own_domain() as two:
+    with own_domain() as one, own_domain() as two:
         assert one != two
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(playback, "DOMAINS", range(one, one + 1))
+        patch.setattr(domain, "DOMAINS", range(one, one + 1))
         patch.setattr(os, "getpid", lambda: 0)
         with (
-            playback._own_domain(),
+            own_domain(),
             pytest.raises(SourceError, match="all 1 ROS domains"),
-            playback._own_domain(),
+            own_domain(),
         ):
             pass
 

@@ -7,13 +7,10 @@ speed and the final events are those of the core.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +31,7 @@ from ..evaluation.playback import ORACLE_COUNTS, POSE, SEGMENTER, TOKENS, Accoun
 from ..humocon.runtime import EncoderConfig, has_weights
 from ..skeleton.types import SkeletonFrame
 from .diagnostics import Monitor
+from .domain import own_domain
 from .files import config_file
 from .humocon_node import HumoconNode
 from .managed import TYPES, ManagedNode
@@ -45,8 +43,6 @@ from .tvsh_node import TvshNode
 EVERYTHING = QoSProfile(depth=10_000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 AHEAD = 4  # frames on their way
 PATIENCE_S = 60.0  # for a node to take a frame, or to say what it has counted
-# Domains whose ports are free on every platform, without 0, in which people live.
-DOMAINS = range(1, 101)
 STAGES = {"estimate": POSE, "encode": TOKENS, "segment": SEGMENTER}
 
 
@@ -91,7 +87,7 @@ class RosPlayer:
         # Only this machine listens, whatever the environment says.
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
         context = Context()
-        with _own_domain() as domain:
+        with own_domain() as domain:
             rclpy.init(
                 args=self._arguments(),
                 context=context,
@@ -113,22 +109,6 @@ class RosPlayer:
             *("-p", "use_sim_time:=true", "--log-level", "error"),
             *(("-p", f"pose_node:model:={self.model}") if self.model else ()),
         ]
-
-
-@contextmanager
-def _own_domain() -> Iterator[int]:
-    """A ROS domain that no other play on this machine is in; SourceError if all are taken."""
-    for offset in range(len(DOMAINS)):
-        domain = DOMAINS[(os.getpid() + offset) % len(DOMAINS)]
-        path = Path(tempfile.gettempdir()) / f"motion_seg_domain_{os.getuid()}_{domain}.lock"
-        with path.open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield domain
-            return
-    raise SourceError(f"all {len(DOMAINS)} ROS domains are taken by other plays")
 
 
 class _Play:
