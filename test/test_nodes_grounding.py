@@ -72,6 +72,14 @@ class Rig:
         self._hosted.__enter__()
         self.client = ActionClient(self.graph.node, GroundMotion, "ground_motion")
         self.graph.until(self.client.server_is_ready)
+        # Ready is that we see the server: until it sees us, its answers and its feedback are lost.
+        topics = "ground_motion/_action/"
+        self.graph.until(
+            lambda: (
+                self.node.count_subscribers(f"{topics}feedback")
+                and all(self.node.count_clients(topics + name) for name in ("send_goal", "get_result"))
+            )
+        )
         self.skeletons = self.graph.publisher(SkeletonArray, "skeletons", LATCHED)
         self.feedback: list = []
         return self
