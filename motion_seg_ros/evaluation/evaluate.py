@@ -218,7 +218,7 @@ def _start(task: BagTask, setup: Setup) -> _Worker:
     # Fresh processes: forking one that has threads is not safe.
     context = get_context("spawn")
     told, tell = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(task, setup, tell), daemon=True)
+    process = context.Process(target=attempt, args=(task, setup, tell.send), daemon=True)
     with _uninterrupted():
         process.start()
     tell.close()
@@ -247,11 +247,6 @@ def _result(task: BagTask, setup: Setup, code: int) -> dict[str, Any]:
         return bag_run.read_json(task.folder / bag_run.SUMMARY)
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     return bag_run.failed(task, setup, f"the process that evaluated it {how}")
-
-
-def _work(task: BagTask, setup: Setup, tell: Any) -> None:
-    """What a process does."""
-    attempt(task, setup, tell.send)
 
 
 def _size(path: Path) -> int:

@@ -241,9 +241,10 @@ class TvshNode(ManagedNode):
             self.refuse("tokens", error)
             return
         if told.is_mark:
-            if self._waits:
+            # Marks of other cameras' frames, which may come on the same topic, are no sign that ours go on.
+            if self._waits and (ready := self._held.mark(told.frame_id, told.stamp)):
                 self._waits_since = time.monotonic()
-                self._go_on(self._held.mark(told.frame_id, told.stamp))
+                self._go_on(ready)
             return
         self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
         if self._captions.get_subscription_count():
