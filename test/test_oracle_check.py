@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
 import numpy as np
 import pytest
+from chat_server import ChatServer, floods, says, sends, silent
 from motion import NAMES, pose
 
 from motion_seg_ros.cli import main
@@ -195,3 +197,76 @@ def test_options_that_make_no_sense_are_one_sentence(tmp_path, capsys, options):
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["oracle", "fit", "--out", str(tmp_path / "o.json")]) == 2
     assert "DATA or --synthetic" in capsys.readouterr().err
+
+
+def asked_of_a_server(tmp_path, server, *options, pairs=8):
+    """The code and, where it is 0, the summary of a check of a language model on another machine."""
+    recording(tmp_path / "r.npz")
+    lines = "".join(f"    oracle.{line}\n" for line in (f"base_url: {server.url}", "model: m", *options))
+    (tmp_path / "c.yaml").write_text(f"/**/tvsh_node:\n  ros__parameters:\n{lines}", encoding="utf-8")
+    out = tmp_path / "p.npz"
+    arguments = ["--backend", "openai", "--config", str(tmp_path / "c.yaml"), "--pairs", str(pairs)]
+    code = main(["oracle", "check", str(tmp_path / "r.npz"), *arguments, "--out", str(out)])
+    return code, json.loads(out.with_suffix(".json").read_text()) if code == 0 else {}
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (sends(b"oops", 500), "refused (HTTP 500)"),
+        (sends(b"no key", 401), "refused (HTTP 401)"),
+        (sends(b"", 429, Retry_After="86400"), "refused (HTTP 429)"),
+        (sends(b"<html>"), "not JSON"),
+        (silent, "no answer within 0.1 s"),
+        (floods(), "longer than"),
+    ],
+    ids=["500", "401", "429", "html", "silent", "endless"],
+)
+def test_a_server_that_never_answers_is_no_coin(tmp_path, capsys, reply, said):
+    with ChatServer(reply) as server:
+        code, _ = asked_of_a_server(tmp_path, server, "timeout: 0.1" if reply is silent else "retries: 0")
+        assert code == 2
+        # Once it is clear that nothing will come, nothing more is asked.
+        assert len(server.requests) <= 5
+    error = capsys.readouterr().err
+    assert "llm:m answered 0 of 8 questions" in error
+    assert said in error
+    assert not (tmp_path / "p.npz").exists()
+
+
+def test_a_check_is_as_patient_as_a_robot(tmp_path):
+    replies = iter([sends(b"", 429, Retry_After="0.05"), sends(b"", 500), sends(b"", 400), sends(b"", 400)])
+    with ChatServer(lambda request: next(replies, says())(request)) as server:
+        code, summary = asked_of_a_server(tmp_path, server, "retries: 5")
+        assert (code, summary["unanswered"], len(server.requests)) == (0, 0, 8 + 4)
+
+
+def test_questions_without_an_answer_are_neither_right_nor_wrong(tmp_path, capsys):
+    served = itertools.count()
+    with ChatServer(lambda request: (says() if next(served) % 2 else sends(b"no"))(request)) as server:
+        code, summary = asked_of_a_server(tmp_path, server, "retries: 0")
+    assert code == 0
+    assert (summary["pairs"], summary["unanswered"]) == (8, 4)
+    assert (summary["same_right"], summary["different_right"]) == (1.0, 0.0)
+    assert summary["accuracy"] == pytest.approx((2 + 0.5 * 4) / 8)
+    assert "not JSON" in summary["last_error"]
+    assert "4 unanswered (the last: the server's reply is not JSON)" in capsys.readouterr().out
+
+
+def test_a_check_keeps_to_the_budget(tmp_path, capsys):
+    with ChatServer() as server:
+        code, _ = asked_of_a_server(tmp_path, server, "per_hour: 7")
+        assert (code, server.requests) == (2, [])
+    assert "oracle.per_hour, 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [3, 12, 25])
+def test_as_many_pairs_as_were_asked_for(tmp_path, count):
+    for name in "abcd":
+        recording(tmp_path / f"{name}.npz")
+    recording(tmp_path / "e.npz", ("stand",))
+    pairs = draw_pairs(load_sources(tmp_path)[0], count, 1.0, 0)
+    assert (len(pairs), sum(pair.same for pair in pairs)) == (count, count - count // 2)
+    drawn = [sum(pair.group == name for pair in pairs) for name in "abcde"]
+    assert drawn[4] == 0
+    assert max(drawn[:4]) - min(drawn[:4]) <= 2

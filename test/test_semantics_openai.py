@@ -167,6 +167,15 @@ def test_retry_after(server, headers, seconds):
     assert raised.value.retry_after == seconds
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_nothing_is_sent_to_where_a_server_points(server, status):
+    with ChatServer() as elsewhere:
+        server.reply = sends(b"", status, Location=f"{elsewhere.url}/chat/completions")
+        with pytest.raises(BackendError, match=f"HTTP {status}"):
+            ask(server)
+        assert (len(server.requests), elsewhere.requests) == (1, [])
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_what_will_not_pass_is_told_so_without_what_the_server_wrote(server, status):
     server.reply = sends(f"wrong key: {KEY}".encode(), status)

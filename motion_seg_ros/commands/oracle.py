@@ -13,6 +13,7 @@ from motion_seg_ros.commands.terminal import OK
 
 if TYPE_CHECKING:
     from motion_seg_ros.commands.terminal import Commands
+    from motion_seg_ros.semantics.asking import AskingConfig
     from motion_seg_ros.semantics.encoder import Embedding, MotionEncoder
     from motion_seg_ros.semantics.protocol import Backend
 
@@ -65,9 +66,9 @@ def _check(options: argparse.Namespace) -> int:
         raise ValueError(f"--out must end in .npz, not {options.out}")
     sources, notes = load_sources(options.data)
     pairs = draw_pairs(sources, options.pairs, options.window, options.seed, options.gap)
-    backend = _backend(options)
+    backend, limits = _backend(options)
     with _bar(len(pairs)) as bar:
-        probability, summary = check_backend(backend, pairs, bar.update)
+        probability, summary = check_backend(backend, pairs, limits, bar.update)
     beside = write_check(options.out, probability, pairs, summary)
     for note in notes:
         print(f"motion-seg: {note}", file=sys.stderr)
@@ -117,22 +118,27 @@ def _embedding(weights: Path) -> Embedding:
     return concept_embedding(ConceptEncoder(EncoderConfig(weights=str(weights))))
 
 
-def _backend(options: argparse.Namespace) -> Backend:
+def _backend(options: argparse.Namespace) -> tuple[Backend, AskingConfig]:
+    """Who is asked, and how much."""
     from motion_seg_ros.oracles import encoder_backend
     from motion_seg_ros.parameter_file import configure, read_parameters
-    from motion_seg_ros.semantics.backends import OracleSettings, open_backend
+    from motion_seg_ros.semantics.backends import LLAMA_CPP, OPENAI, OracleSettings, open_backend
     from motion_seg_ros.semantics.calibration import load_calibrations
     from motion_seg_ros.semantics.encoder import EncoderBackend
 
-    if options.backend == "encoder":
-        return EncoderBackend(_encoder(options), load_calibrations(options.calibration))
     parameters = read_parameters(options.config, "tvsh_node") if options.config else {}
     settings = replace(configure(OracleSettings, parameters), backend=options.backend)
-    backend, note = open_backend(settings, encoder_backend)
-    # What is measured must be what was asked for.
-    if note:
-        raise ValueError(note)
-    return backend
+    if options.backend == "encoder":
+        backend: Backend = EncoderBackend(_encoder(options), load_calibrations(options.calibration))
+    else:
+        backend, note = open_backend(settings, encoder_backend)
+        # What is measured must be what was asked for.
+        if note:
+            raise ValueError(note)
+    if options.backend in (OPENAI, LLAMA_CPP):
+        return backend, settings
+    # Nobody pays for these, and one that fails on a moment fails on no other for it.
+    return backend, replace(settings, per_second=1000, per_hour=1_000_000, retries=0, failures=100)
 
 
 def _bar(total: int) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motion_seg_ros.evaluation.oracle_pairs import LabelledMotion, NamedClips, Pair, draw_pairs
+from motion_seg_ros.semantics.asking import Asking, AskingConfig
 from motion_seg_ros.semantics.calibration import (
     Calibration,
     area_under_curve,
@@ -22,7 +23,8 @@ from motion_seg_ros.semantics.calibration import (
     fit_calibration,
 )
 from motion_seg_ros.semantics.encoder import MotionEncoder
-from motion_seg_ros.semantics.protocol import Backend, BackendError
+from motion_seg_ros.semantics.health import OracleHealth
+from motion_seg_ros.semantics.protocol import Backend
 
 Array = NDArray[np.float64]
 
@@ -38,14 +40,14 @@ class CheckSummary:
     ----------
     backend, fingerprint : who was asked.
     pairs, recordings : how many, from how many recordings or collections.
-    unanswered : questions that gave no answer; they count as 0.5.
-    auc : probability that a same pair gets the higher probability.
-    ece : expected calibration error in 10 bins; ece_chance : what it would be by chance, with as many pairs,
-        if the probabilities meant just what they say.
-    brier : mean squared error.
-    accuracy : share of right answers at 0.5.
-    same_right, different_right : share of right answers about same and about different motions.
-    latency_p50_ms, latency_p95_ms : of one question at a time.
+    unanswered : questions that gave no answer; last_error : why the last of them, in one sentence, or "".
+    auc : probability that a same pair gets the higher probability; no answer counts as 0.5.
+    ece : expected calibration error of the answers in 10 bins; ece_chance : what it would be by chance, with
+        as many, if the probabilities meant just what they say.
+    brier : mean squared error; no answer counts as 0.5.
+    accuracy : share of right answers at 0.5; no answer is half right.
+    same_right, different_right : share of right answers of those about same and about different motions.
+    latency_p50_ms, latency_p95_ms : of requests that were answered, one at a time.
     cost, tokens : in all.
     """
 
@@ -54,6 +56,7 @@ class CheckSummary:
     pairs: int
     recordings: int
     unanswered: int
+    last_error: str
     auc: float
     ece: float
     ece_chance: float
@@ -70,7 +73,7 @@ class CheckSummary:
         """The same for people."""
         return [
             f"{self.backend}: {self.pairs} pairs of {self.recordings} recordings, "
-            f"{self.unanswered} unanswered",
+            f"{self.unanswered} unanswered" + (f" (the last: {self.last_error})" if self.unanswered else ""),
             f"AUC {self.auc:.3f}, calibration error {self.ece:.3f} (by chance {self.ece_chance:.3f}), "
             f"Brier score {self.brier:.3f}, {100 * self.accuracy:.1f} % right",
             f"right about same motions {self.same_right:.3f}, about different {self.different_right:.3f}",
@@ -80,9 +83,11 @@ class CheckSummary:
 
 
 def check_backend(
-    backend: Backend, pairs: Sequence[Pair], progress: Callable[[], object]
+    backend: Backend, pairs: Sequence[Pair], limits: AskingConfig, progress: Callable[[], object]
 ) -> tuple[Array, CheckSummary]:
-    """Ask about every pair, one after the other.
+    """Ask about every pair, one after the other, within the limits that hold on a robot too.
+
+    A backend that its breaker would leave alone is not asked any more.
 
     Parameters
     ----------
@@ -90,49 +95,61 @@ def check_backend(
 
     Returns
     -------
-    (N,) probabilities of "same" and what they are worth.
+    (N,) probabilities of "same" (0.5 without an answer) and what they are worth.
+
+    Raises
+    ------
+    ValueError : the limits do not allow so many questions within an hour, or too few were answered.
     """
-    return asyncio.run(_check(backend, pairs, progress))
+    if len(pairs) > limits.per_hour:
+        raise ValueError(f"{len(pairs)} pairs are more than oracle.per_hour, {limits.per_hour}, allows")
+    return asyncio.run(_check(backend, pairs, limits, progress))
 
 
 async def _check(
-    backend: Backend, pairs: Sequence[Pair], progress: Callable[[], object]
+    backend: Backend, pairs: Sequence[Pair], limits: AskingConfig, progress: Callable[[], object]
 ) -> tuple[Array, CheckSummary]:
-    probability, seconds = np.full(len(pairs), 0.5), np.zeros(len(pairs))
-    cost, tokens, unanswered = 0.0, 0, 0
+    health = OracleHealth()
+    asking = Asking(backend, limits, None, health, time.monotonic, waits=True)
+    probability, answered = np.full(len(pairs), 0.5), np.zeros(len(pairs), np.bool_)
+    seconds: list[float] = []
     try:
         for number, pair in enumerate(pairs):
-            began = time.perf_counter()
-            try:
-                answer = await backend.ask(pair.question)
-                probability[number] = answer.same_probability
-                cost, tokens = cost + answer.cost, tokens + answer.tokens
-            except BackendError:
-                unanswered += 1
-            seconds[number] = time.perf_counter() - began
+            answer, outcome = await asking.answer(pair.question)
+            if answer is not None:
+                probability[number], answered[number] = answer.same_probability, True
+                seconds.append(health.seconds[-1])
+            elif outcome == "dropped":
+                break
             progress()
     finally:
         await backend.close()
     same = np.array([pair.same for pair in pairs])
-    says = probability > 0.5
+    if not (answered[same].any() and answered[~same].any()):
+        raise ValueError(
+            f"{backend.name} answered {int(answered.sum())} of {len(pairs)} questions, "
+            f"too few to tell what it is worth; the last error: {health.last_error}"
+        )
+    right = (probability > 0.5) == same
     latency = np.quantile(seconds, (0.5, 0.95)) * 1e3
     return probability, CheckSummary(
         backend=backend.name,
         fingerprint=backend.fingerprint,
         pairs=len(pairs),
         recordings=len({pair.group for pair in pairs}),
-        unanswered=unanswered,
+        unanswered=int((~answered).sum()),
+        last_error=health.last_error,
         auc=area_under_curve(same, probability),
-        ece=expected_calibration_error(same, probability),
-        ece_chance=chance_calibration_error(probability),
+        ece=expected_calibration_error(same[answered], probability[answered]),
+        ece_chance=chance_calibration_error(probability[answered]),
         brier=brier_score(same, probability),
-        accuracy=float(np.mean(says == same)),
-        same_right=float(np.mean(says[same])),
-        different_right=float(np.mean(~says[~same])),
+        accuracy=float(np.where(answered, right, 0.5).mean()),
+        same_right=float(right[answered & same].mean()),
+        different_right=float(right[answered & ~same].mean()),
         latency_p50_ms=float(latency[0]),
         latency_p95_ms=float(latency[1]),
-        cost=cost,
-        tokens=tokens,
+        cost=health.cost,
+        tokens=health.tokens,
     )
 
 

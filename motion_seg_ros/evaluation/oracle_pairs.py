@@ -123,7 +123,7 @@ def draw_pairs(
     seed: int,
     longest_gap: float = math.inf,
 ) -> list[Pair]:
-    """About ``count`` pairs, as many of the same as of different motions, evenly from the sources.
+    """``count`` pairs, as many of the same as of different motions, evenly from the sources that have both.
 
     Two moments of a track are windows of ``window`` seconds that do not overlap, each named by the label in
     its middle, whatever else it holds; from middle to middle it is at most ``longest_gap`` seconds. Two clips
@@ -134,13 +134,22 @@ def draw_pairs(
     ValueError : no source has pairs of both kinds.
     """
     rng = np.random.default_rng(seed)
-    share = max(1, round(count / 2 / len(sources)))
+    fitting = [
+        source
+        for source in sources
+        if all(possible.any() for possible in _possible(source, window, longest_gap))
+    ]
     pairs: list[Pair] = []
-    for source in sources:
-        if isinstance(source, NamedClips):
-            pairs += _from_clips(source, share, rng)
-        else:
-            pairs += _from_track(source, share, window, longest_gap, rng)
+    for number, source in enumerate(fitting):
+        of_one, of_different = _possible(source, window, longest_gap)
+        # An odd pair is one of the same motion; those that cannot be shared out are the first sources'.
+        for same, wanted, possible in ((True, count - count // 2, of_one), (False, count // 2, of_different)):
+            firsts = np.flatnonzero(possible.any(axis=1))
+            for _ in range(wanted // len(fitting) + (number < wanted % len(fitting))):
+                first = int(rng.choice(firsts))
+                second = int(rng.choice(np.flatnonzero(possible[first])))
+                moments = _moments(source, first, second, window)
+                pairs.append(Pair(Question(source.name, *moments), same, source.name))
     if not pairs:
         raise ValueError(
             "no recording has two moments of one motion and two of different motions, "
@@ -149,55 +158,46 @@ def draw_pairs(
     return pairs
 
 
-def _from_track(
-    source: LabelledMotion, share: int, window: float, longest_gap: float, rng: np.random.Generator
-) -> list[Pair]:
-    half = max(1, round(window * source.fps / 2))
-    middles = np.flatnonzero(source.labels >= 0)
-    middles = middles[(middles >= half) & (middles < len(source.labels) - half)]
-    labels = source.labels[middles]
-    gap = np.abs(middles[:, None] - middles[None])
-    apart = (gap > 2 * half) & (gap <= longest_gap * source.fps)
+def _possible(
+    source: LabelledMotion | NamedClips, window: float, longest_gap: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(N, N) which of a source's N moments may be paired, those of one motion and those of different ones."""
+    if isinstance(source, NamedClips):
+        labels, styles = np.array(source.actions), np.array(source.styles)
+        several = len(set(source.styles)) > 1
+        apart = styles[:, None] != styles[None] if several else ~np.eye(len(labels), dtype=np.bool_)
+    else:
+        middles = _middles(source, window)
+        labels = source.labels[middles]
+        gap = np.abs(middles[:, None] - middles[None])
+        apart = (gap > 2 * _half(source, window)) & (gap <= longest_gap * source.fps)
     alike = labels[:, None] == labels[None]
-    pairs = []
-    for same, possible in ((True, apart & alike), (False, apart & ~alike)):
-        firsts = np.flatnonzero(possible.any(axis=1))
-        if not len(firsts):
-            return []
-        for _ in range(share):
-            first = int(rng.choice(firsts))
-            second = int(rng.choice(np.flatnonzero(possible[first])))
-            places = sorted((int(middles[first]), int(middles[second])))
-            moments = [
-                Moment(
-                    round(place / source.fps * 1e9),
-                    source.joints[place - half : place + half + 1],
-                    source.fps,
-                )
-                for place in places
-            ]
-            pairs.append(Pair(Question(source.name, *moments), same, source.name))
-    return pairs
+    return apart & alike, apart & ~alike
 
 
-def _from_clips(source: NamedClips, share: int, rng: np.random.Generator) -> list[Pair]:
-    actions, styles = np.array(source.actions), np.array(source.styles)
-    several = len(set(source.styles)) > 1
-    pairs = []
-    for same in (True, False):
-        partners: list[NDArray[np.intp]] = []
-        for first in range(len(actions)):
-            other = styles != styles[first] if several else np.arange(len(actions)) != first
-            partners.append(np.flatnonzero(other & ((actions == actions[first]) == same)))
-        firsts = [first for first, others in enumerate(partners) if len(others)]
-        if not firsts:
-            return []
-        for _ in range(share):
-            first = int(rng.choice(firsts))
-            second = int(rng.choice(partners[first]))
-            moments = [_shown(source.joints[clip], source.fps) for clip in (first, second)]
-            pairs.append(Pair(Question(source.name, *moments), same, source.name))
-    return pairs
+def _moments(
+    source: LabelledMotion | NamedClips, first: int, second: int, window: float
+) -> tuple[Moment, Moment]:
+    """Two of a source's moments, those of a track in order of time."""
+    if isinstance(source, NamedClips):
+        return _shown(source.joints[first], source.fps), _shown(source.joints[second], source.fps)
+    middles, half, fps = _middles(source, window), _half(source, window), source.fps
+    early, late = sorted((int(middles[first]), int(middles[second])))
+    return (
+        Moment(round(early / fps * 1e9), source.joints[early - half : early + half + 1], fps),
+        Moment(round(late / fps * 1e9), source.joints[late - half : late + half + 1], fps),
+    )
+
+
+def _half(track: LabelledMotion, window: float) -> int:
+    """Frames of a moment on either side of its middle."""
+    return max(1, round(window * track.fps / 2))
+
+
+def _middles(track: LabelledMotion, window: float) -> NDArray[np.intp]:
+    """Labelled frames around which there is room for a moment."""
+    labelled, half = np.flatnonzero(track.labels >= 0), _half(track, window)
+    return labelled[(labelled >= half) & (labelled < len(track.labels) - half)]
 
 
 def _shown(joints: NDArray[np.float64], fps: float) -> Moment:

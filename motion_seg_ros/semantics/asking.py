@@ -67,7 +67,7 @@ class Asking:
         self._budget = Budget(config.per_second, config.per_hour)
         self._breaker = Breaker(config.failures, config.rest)
         self._hushed_until = -float("inf")
-        self._patiently = _patience(config.retries) if config.retries else None
+        self._patiently = _patience(config) if config.retries else None
 
     async def answer(self, question: Question) -> tuple[Answer | None, str]:
         """The answer, if there is one, and "answered", "cached", "dropped" or "error"."""
@@ -140,6 +140,9 @@ class Asking:
 
     async def _permit(self) -> None:
         while (hush := self._hushed_until - time.monotonic()) > 0.0:
+            # Longer than for an answer nobody waits for leave to ask.
+            if hush > self._config.timeout:
+                raise _LeftAlone
             await asyncio.sleep(hush)
         while (wait := self._budget.wait(self._clock())) > 0.0:
             if not self._waits:
@@ -154,8 +157,8 @@ class _LeftAlone(Exception):
     """Nothing may be asked now."""
 
 
-def _patience(retries: int) -> Any:
-    """Tries again what may yet succeed, later each time, or as late as the backend asks."""
+def _patience(config: AskingConfig) -> Any:
+    """Tries again what may yet succeed, later each time, or as late as the backend asks, if that is soon."""
     # Of the extra [llm]; backends on this machine are not retried and do without.
     from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
     from tenacity import wait_random_exponential as growing
@@ -167,9 +170,16 @@ def _patience(retries: int) -> Any:
         told = error.retry_after if isinstance(error, BackendError) else None
         return usual(state) if told is None else told
 
+    def hopeful(error: BaseException) -> bool:
+        return (
+            isinstance(error, BackendError)
+            and error.transient
+            and (error.retry_after or 0.0) <= config.timeout
+        )
+
     return AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, BackendError) and error.transient),
-        stop=stop_after_attempt(1 + retries),
+        retry=retry_if_exception(hopeful),
+        stop=stop_after_attempt(1 + config.retries),
         wait=wait,
         sleep=asyncio.sleep,
         reraise=True,

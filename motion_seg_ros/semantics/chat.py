@@ -17,8 +17,9 @@ from motion_seg_ros.semantics.protocol import BackendError
 
 # Longest reply that is read (bytes), and longest wait that a server may ask for (s).
 _LONGEST_REPLY, _LONGEST_WAIT = 256 * 1024, 3600.0
-# Asking again does not help: a request that is not understood, wrong key, no rights, no such model.
-_LASTING = (400, 401, 403, 404, 422)
+# Asking again does not help: another address, a request that is not understood, wrong key, no rights, no
+# such model.
+_LASTING = (301, 302, 307, 308, 400, 401, 403, 404, 422)
 
 
 class ChatClient:
@@ -48,13 +49,16 @@ class ChatClient:
         if not key and not base_url:
             raise ValueError(f"OpenAI needs a key in ${key_variable}")
         # Whoever asks retries, counts and limits the time. Refusals are read before the library reads all of
-        # what may come with them.
+        # what may come with them. What a person is seen to do goes to the server that is named, and nowhere
+        # that it may point to.
         self._client = openai.AsyncOpenAI(
             api_key=key or "none",
             base_url=base_url or None,
             max_retries=0,
             timeout=300.0,
-            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"response": [_look]}),
+            http_client=openai.DefaultAsyncHttpxClient(
+                follow_redirects=False, event_hooks={"response": [_look]}
+            ),
         )
         # Parts of the library are imported only here: that takes long, and must not happen beside frames.
         self._create = self._client.chat.completions.with_streaming_response.create
@@ -104,7 +108,7 @@ class Refused(BackendError):
 async def _look(response: Any) -> None:
     """Raise a refusal before its body is read: the status says enough."""
     status = response.status_code
-    if status >= 400:
+    if status >= 300:
         raise Refused(status, _retry_after(response.headers) if status in (429, 503) else None)
 
 
