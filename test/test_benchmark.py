@@ -12,6 +12,7 @@ from motion import NAMES, frames
 from test_baselines import motions
 
 from motion_seg_ros.cli import main
+from motion_seg_ros.datasets.errors import DatasetError
 from motion_seg_ros.datasets.labelled import load_labelled
 from motion_seg_ros.datasets.skeletons import skeleton_frames
 from motion_seg_ros.evaluation import segmenters
@@ -254,7 +255,7 @@ def test_what_is_simulated_says_so(folder: Path, tmp_path: Path) -> None:
     assert "mean of tvsh (simulated)" in table(config, sheets)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert "simulated" in summary["config"]["answers"]
-    assert all(row["questions"] > 50 for row in summary["sequences"])
+    assert all(asked > 50 for asked in summary["questions"].values())
 
 
 def test_skeletons_and_images_are_recordings_too(tmp_path: Path) -> None:
@@ -264,6 +265,33 @@ def test_skeletons_and_images_are_recordings_too(tmp_path: Path) -> None:
     images = load_recording(tmp_path / "images.npz", tmp_path)
     assert images.data.shape == (8, 324)
     assert np.linalg.norm(images.data, axis=1) == pytest.approx(np.ones(8))
+
+
+def test_frames_without_their_features_show_what_was_seen_last(tmp_path: Path) -> None:
+    features, _ = motions([90, 70, 80, 100], [0, 1, 0, 2], 0)
+    features[:3] = features[100:140, 2] = np.nan
+    whole = load_recording(save(tmp_path / "holes.npz", features=features), tmp_path)
+    assert np.flatnonzero(~whole.usable).tolist() == [0, 1, 2, *range(100, 140)]
+    assert (whole.data[:3] == whole.data[3]).all()
+    assert (whole.data[100:140] == whole.data[99]).all()
+    for mode in ("batch", "stream"):
+        found = run_one(whole, "tvsh", BenchmarkConfig(mode, "unknown", "none"))
+        assert found.labels.shape == (340,)
+    with pytest.raises(DatasetError, match=r"dark.npz: no frame has all its features"):
+        load_recording(save(tmp_path / "dark.npz", features=np.full((340, 6), np.nan)), tmp_path)
+
+
+def test_joints_of_no_known_body_are_named_with_their_file(tmp_path: Path) -> None:
+    joints = np.random.default_rng(0).normal(size=(340, 3, 3)).astype(np.float32)
+    path = save(tmp_path / "odd.npz", features=None, joints=joints, joint_names=np.array(["a", "b", "c"]))
+    with pytest.raises(DatasetError, match=r"odd.npz: no left_hip.* among the joint names a, b, c"):
+        load_recording(path, tmp_path)
+
+
+def test_equal_pieces_of_a_stream_are_final_when_it_is_over(folder: Path, tmp_path: Path) -> None:
+    run_benchmark(folder, BenchmarkConfig("stream", "unknown", "none", "equal-pieces"), tmp_path / "out")
+    with np.load(tmp_path / "out" / "one.npz", allow_pickle=False) as arrays:
+        assert (arrays["final_at"] == 339).all()
 
 
 def test_real_recordings(data_dir: Path, tmp_path: Path) -> None:
@@ -366,7 +394,7 @@ def test_questions_to_an_oracle_are_counted_and_told(tmp_path: Path) -> None:
     save_skeletons(tmp_path / "data" / "day.npz")
     config = BenchmarkConfig("stream", "unknown", "kinematic-oracle")
     sheets, _ = run_benchmark(tmp_path / "data", config, tmp_path / "out")
-    questions = sheets[0].rows[0]["questions"]
+    questions = sheets[0].questions[0]
     assert questions > 0
     rate = questions / (510 / 30 / 60)
     assert f"{questions} questions were asked, {rate:.1f} a minute" in table(config, sheets)

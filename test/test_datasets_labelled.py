@@ -89,9 +89,12 @@ def test_what_is_missing_is_said(tmp_path: Path, missing: str) -> None:
         load_labelled(save(tmp_path / "a.npz", arrays))
 
 
-def test_features_with_holes(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="features must be finite"):
-        load_labelled(save(tmp_path / "a.npz", GOOD | {"features": np.full((6, 2), np.nan)}))
+def test_features_may_be_unseen_but_not_infinite_or_none(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", GOOD | {"features": np.full((6, 2), np.nan)})
+    assert np.isnan(load_labelled(path).features).all()
+    for features in (np.full((6, 2), np.inf), np.zeros((6, 0))):
+        with pytest.raises(DatasetError, match=r"a\.npz: features must be one or more values, finite"):
+            load_labelled(save(tmp_path / "a.npz", GOOD | {"features": features}))
 
 
 def test_a_header_that_lies_takes_no_memory(tmp_path: Path) -> None:

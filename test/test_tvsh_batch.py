@@ -22,7 +22,7 @@ from motion_seg_ros.tvsh.batch import (
     segment_sequence,
 )
 from motion_seg_ros.tvsh.self_expressive import self_expressive_codes
-from motion_seg_ros.tvsh.sequence_metric import moment_scatter, moving_mean, signed_columns, whiten
+from motion_seg_ros.tvsh.sequence_metric import moving_mean, signed_columns, whiten
 
 FPS = 10.0
 CONFIG = BatchConfig(atoms=20)
@@ -64,9 +64,18 @@ def test_the_metric_does_not_see_what_wanders_all_the_time() -> None:
     data, _ = motions([60, 60], [0, 1])
     loud = data.copy()
     loud[:, 0] += 50 * np.sin(np.arange(len(data)) * 2.1)
-    scatter = moment_scatter(loud, 10)
-    measured = whiten(loud, scatter, 1e-9)
-    assert moment_scatter(measured, 10) == pytest.approx(np.eye(6), abs=1e-3)
+    measured = whiten(loud, 10, 1e-9)
+    rest = measured - moving_mean(measured, 10)
+    assert rest.T @ rest / len(rest) == pytest.approx(np.eye(6), abs=1e-3)
+
+
+@pytest.mark.parametrize("length", [7, 40, 41, 300])
+def test_the_metric_of_long_vectors_is_that_of_the_whole_covariance(length: int) -> None:
+    data = np.random.default_rng(0).normal(size=(40, length))
+    rest = data - moving_mean(data, 8)
+    values, vectors = np.linalg.eigh(rest.T @ rest / len(rest))
+    whole = (vectors / np.sqrt(np.maximum(values, 0) + 0.1 * values.mean())) @ vectors.T
+    assert whiten(data, 8, 0.1) == pytest.approx((data - data.mean(axis=0)) @ whole, abs=1e-9)
 
 
 def test_k_means_separates_what_is_separate() -> None:

@@ -42,7 +42,7 @@ class LabelledSequence:
     labels : (T,) int32, index into ``names``; -1 where nothing is known.
     names : of the motions.
     kind : which of the following is there: "features", "joints" or "frames".
-    features : (T, d) float32, or None.
+    features : (T, d) float32, NaN = unseen, or None.
     joints : (T, J, 3) float32 metres in the file's own axes, NaN = unseen, or None.
     joint_names : J names, or empty where the file has none.
     frames : (T, H, W, 3) uint8 BGR, or None.
@@ -219,8 +219,8 @@ def load_labelled(path: str | Path) -> LabelledSequence:
     joint_names: tuple[str, ...] = ()
     if kind == "features":
         features = archive.array("features", "f", 2).astype(np.float32, copy=False)
-        if not np.isfinite(features).all():
-            raise DatasetError(f"{path}: features must be finite")
+        if not features.shape[1] or np.isinf(features).any():
+            raise DatasetError(f"{path}: features must be one or more values, finite, or NaN where unseen")
         count = len(features)
     elif kind == "joints":
         raw, joint_names = archive.joints()

@@ -49,6 +49,11 @@ _HEADS = {
 }
 FIELDS = ("frames", "fps", *_HEADS)
 
+Task = tuple[Path, str]
+"""A file, and the method that is run on it."""
+Result = tuple[dict[str, Any], int]
+"""The row of a file, and how many questions were answered about it."""
+
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkConfig:
@@ -126,10 +131,16 @@ class BenchmarkConfig:
 
 @dataclass(slots=True)
 class Sheet:
-    """Scores of one method: one row a sequence, in the order of the files, and their means."""
+    """Scores of one method: one row a sequence, in the order of the files, and their means.
+
+    Attributes
+    ----------
+    questions : how many "same motion?" questions were answered about each sequence.
+    """
 
     method: str
     rows: list[dict[str, Any]] = field(default_factory=list)
+    questions: list[int] = field(default_factory=list)
 
     @property
     def mean(self) -> dict[str, float | None]:
@@ -216,8 +227,8 @@ def row_of(recording: Recording, found: Found) -> dict[str, Any]:
     }
 
 
-def run_file(path: Path, folder: Path, method: str, config: BenchmarkConfig, out: Path) -> dict[str, Any]:
-    """Run one method on one file; write its labels under ``out`` and return the row."""
+def run_file(path: Path, folder: Path, method: str, config: BenchmarkConfig, out: Path) -> Result:
+    """Run one method on one file; write its labels under ``out``."""
     observe = concept_features(EncoderConfig(config.weights)) if config.features == "concepts" else None
     recording = load_recording(path, folder, observe)
     found = run_one(recording, method, config)
@@ -227,7 +238,7 @@ def run_file(path: Path, folder: Path, method: str, config: BenchmarkConfig, out
     if config.mode == "stream" and found.final_at is not None:
         arrays["final_at"] = found.final_at.astype(np.int64)
     np.savez_compressed(target, **arrays)
-    return row_of(recording, found) | ({"questions": found.questions} if found.questions else {})
+    return row_of(recording, found), found.questions
 
 
 def run_benchmark(
@@ -263,7 +274,7 @@ def run_benchmark(
     sheets: list[Sheet] = []
     out.mkdir(parents=True, exist_ok=True)
     tasks = [(path, method) for method in methods for path in paths]
-    rows: dict[tuple[Path, str], dict[str, Any]] = {}
+    results: dict[Task, Result] = {}
     missing: dict[str, str] = {}
     for done, (task, result) in enumerate(_results(tasks, folder, config, out, methods[0], jobs), start=1):
         if isinstance(result, str):
@@ -271,22 +282,20 @@ def run_benchmark(
                 raise MissingLibrary(result)
             missing[task[1]] = result
         else:
-            rows[task] = result
+            results[task] = result
         progress(done, len(tasks))
     notes += [f"{method} is left out: {reason}" for method, reason in missing.items()]
     for method in methods:
         if method not in missing:
-            sheets.append(Sheet(method, [rows[path, method] for path in paths]))
+            done_with = [results[path, method] for path in paths]
+            sheets.append(Sheet(method, [row for row, _ in done_with], [asked for _, asked in done_with]))
     write_summary(out / "summary.json", config, sheets, notes)
     return sheets, notes
 
 
-Task = tuple[Path, str]
-
-
 def _results(
     tasks: Sequence[Task], folder: Path, config: BenchmarkConfig, out: Path, main: str, jobs: int
-) -> Iterator[tuple[Task, dict[str, Any] | str]]:
+) -> Iterator[tuple[Task, Result | str]]:
     """Rows as they are ready, in any order; for a missing library the sentence that says so."""
     places = {task: out if task[1] == main else out / task[1] for task in tasks}
     if jobs == 1:
@@ -300,7 +309,7 @@ def _results(
             yield waiting[future], future.result()
 
 
-def _attempt(task: Task, folder: Path, config: BenchmarkConfig, out: Path) -> dict[str, Any] | str:
+def _attempt(task: Task, folder: Path, config: BenchmarkConfig, out: Path) -> Result | str:
     path, method = task
     try:
         return run_file(path, folder, method, config, out)
@@ -315,6 +324,7 @@ def write_summary(path: Path, config: BenchmarkConfig, sheets: Sequence[Sheet], 
         "config": asdict(config) | {"answers": answers_note(config), "notes": list(notes)},
         "sequences": first.rows,
         "mean": first.mean,
+        "questions": dict(zip((row["name"] for row in first.rows), first.questions, strict=True)),
         "methods": {sheet.method: {"sequences": sheet.rows, "mean": sheet.mean} for sheet in sheets[1:]},
     }
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -349,7 +359,7 @@ def table(config: BenchmarkConfig, sheets: Sequence[Sheet]) -> str:
     lines += [
         " ".join([title.ljust(width), *(_cell(name, row[name]) for name in _HEADS)]) for title, row in rows
     ]
-    questions = sum(row.get("questions", 0) for row in sheets[0].rows)
+    questions = sum(sheets[0].questions)
     if questions:
         minutes = sum(row["frames"] / row["fps"] for row in sheets[0].rows) / 60.0
         lines.append(f"{questions} questions were asked, {questions / minutes:.1f} a minute")

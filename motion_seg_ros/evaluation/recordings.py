@@ -96,9 +96,18 @@ def load_recording(path: Path, folder: Path, observe: Callable[[], Observer] | N
     else:
         assert sequence.features is not None
         data = sequence.features.astype(np.float64)
+    usable = ~np.isnan(data).any(axis=1)
+    if not usable.any():
+        raise DatasetError(f"{path}: no frame has all its features")
+    data = data[usable][_last_usable(usable)]
     length = np.linalg.norm(data, axis=1, keepdims=True)
     data = data / np.where(length > 0, length, 1.0)
-    return Recording(name, sequence.fps, sequence.labels, data, np.ones(len(data), np.bool_))
+    return Recording(name, sequence.fps, sequence.labels, data, usable)
+
+
+def _last_usable(usable: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """(T,) which of the usable frames every frame shows: the last one; before the first, that one."""
+    return np.maximum(np.cumsum(usable) - 1, 0)
 
 
 def _from_skeletons(
@@ -111,11 +120,14 @@ def _from_skeletons(
             joint_names = names_of(sequence.joints.shape[1])
         except KeyError as error:
             raise DatasetError(f"{path}: {sequence.joints.shape[1]} joints without names") from error
+    try:
+        axes = guess_axes(sequence.joints, joint_names)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from error
     maker = SkeletonFeatures()
     rows: list[Array | None] = []
     observed: list[Array] = []
     joints: list[Array] = []
-    axes = guess_axes(sequence.joints, joint_names)
     for frame in skeleton_frames(sequence.joints, joint_names, sequence.fps, axes):
         person = frame.skeletons[0]
         confidence = person.confidence.astype(np.float64)
@@ -127,8 +139,7 @@ def _from_skeletons(
     if not usable.any():
         raise DatasetError(f"{path}: no frame shows enough of a skeleton")
     seen = np.array([row for row in rows if row is not None])
-    # Frame t shows what the last usable frame showed; the frames before the first, what that will show.
-    shown = np.maximum(np.cumsum(usable) - 1, 0)
+    shown = _last_usable(usable)
     poses = seen[shown]
     data, stray = (poses, usual_stray()) if observer is None else (np.array(observed)[shown], None)
     return Recording(

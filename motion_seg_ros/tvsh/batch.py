@@ -28,7 +28,7 @@ from motion_seg_ros.tvsh.clustering import (
     without_short_runs,
 )
 from motion_seg_ros.tvsh.links import tvs_weights
-from motion_seg_ros.tvsh.sequence_metric import moment_scatter, signed_columns, unit_rows, whiten
+from motion_seg_ros.tvsh.sequence_metric import signed_columns, unit_rows, whiten
 
 Array = NDArray[np.float64]
 
@@ -161,7 +161,7 @@ def measured(data: Array, fps: float, config: BatchConfig) -> Array:
     """(N, d) centred vectors in the metric of the sequence."""
     if config.moment == 0:
         return data - data.mean(axis=0)
-    return whiten(data, moment_scatter(data, max(2, round(config.moment * fps))), config.metric_floor)
+    return whiten(data, max(2, round(config.moment * fps)), config.metric_floor)
 
 
 def constrained_affinity(

@@ -29,21 +29,29 @@ def moving_mean(data: Array, window: int) -> Array:
     return (sums[last] - sums[first]) / (last - first)[:, None]
 
 
-def moment_scatter(data: Array, window: int) -> Array:
-    """(d, d) covariance of rows around the mean of the ``window`` rows about them."""
-    rest = data - moving_mean(data, window)
-    return rest.T @ rest / len(rest)
+def whiten(data: Array, window: int, floor: float) -> Array:
+    """Rows (T, d), centred, times (C + floor mean variance)^-1/2; only centred where nothing wanders.
 
-
-def whiten(data: Array, scatter: Array, floor: float) -> Array:
-    """Rows (T, d), centred, times (scatter + floor mean variance)^-1/2; only centred where scatter is 0."""
+    C is the covariance of the rows around the mean of the ``window`` rows about them.
+    """
     centred = data - data.mean(axis=0)
-    values, vectors = np.linalg.eigh(scatter)
-    values = np.maximum(values, 0.0)
-    average = float(values.mean())
-    if average <= 0.0:
+    rest = data - moving_mean(data, window)
+    count, length = data.shape
+    if length > count:
+        # No more than T directions have any variance; all others have the floor.
+        _, sizes, rows = np.linalg.svd(rest, full_matrices=False)
+        values, vectors = sizes**2 / count, rows.T
+    else:
+        values, vectors = np.linalg.eigh(rest.T @ rest / count)
+        values = np.maximum(values, 0.0)
+    least = floor * float(values.sum() / length)
+    if least <= 0.0:
         return centred
-    return centred @ (vectors / np.sqrt(values + floor * average)) @ vectors.T
+    scale = 1.0 / np.sqrt(values + least)
+    if length > count:
+        usual = 1.0 / np.sqrt(least)
+        return usual * centred + (centred @ vectors * (scale - usual)) @ vectors.T
+    return centred @ (vectors * scale) @ vectors.T
 
 
 def signed_columns(data: Array) -> Array:
