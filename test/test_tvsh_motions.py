@@ -1,53 +1,7 @@
 import numpy as np
 import pytest
 
-from motion_seg_ros.tvsh.motions import EXEMPLARS, Exemplars, MotionMemory, Prototype, Recogniser
-from motion_seg_ros.tvsh.whitening import Whitening
-
-PHASES = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-
-
-def circle(centre, radius=1.0, phase=0.0):
-    return np.array([[centre + radius * np.cos(p + phase), radius * np.sin(p + phase)] for p in PHASES])
-
-
-def recogniser(*prototypes, threshold=0.6):
-    memory = MotionMemory(16)
-    for prototype in prototypes:
-        memory.remember(prototype)
-    return Recogniser(memory, Whitening(2, 10), threshold)
-
-
-def test_the_same_movement_in_another_phase_is_recognised():
-    decide = recogniser(Prototype(3, circle(0.0)), Prototype(4, circle(5.0)))
-    motion_id, confidence = decide.match(circle(0.0, phase=1.0)[:25])
-    assert motion_id == 3
-    assert confidence > 0.9
-    assert decide.match(circle(5.2, phase=2.0))[0] == 4
-
-
-def test_another_movement_is_not_recognised():
-    decide = recogniser(Prototype(3, circle(0.0)))
-    assert decide.match(circle(3.0)) == (-1, 0.0)
-    # The same centre, but not the same way.
-    assert decide.match(circle(0.0, radius=0.05)) == (-1, 0.0)
-    assert recogniser().match(circle(0.0)) == (-1, 0.0)
-
-
-def test_confidence_falls_to_a_half_at_the_threshold():
-    prototype = Prototype(0, circle(0.0))
-    shifts = np.linspace(0, 2, 81)
-    told = [recogniser(prototype).match(circle(s)) for s in shifts]
-    known = [confidence for motion_id, confidence in told if motion_id == 0]
-    assert known[0] == 1.0
-    assert 0.5 <= min(known) < 0.6
-    assert len(known) < len(told)
-
-
-def test_an_extra_prototype_is_compared_but_not_remembered():
-    decide = recogniser()
-    assert decide.match(circle(0.0), Prototype(7, circle(0.1)))[0] == 7
-    assert decide.match(circle(0.0)) == (-1, 0.0)
+from motion_seg_ros.tvsh.motions import EXEMPLARS, Exemplars, MotionMemory, Prototype
 
 
 def test_memory_is_bounded_and_keeps_rare_motions():
@@ -56,6 +10,16 @@ def test_memory_is_bounded_and_keeps_rare_motions():
         memory.remember(Prototype(motion_id, np.zeros((1, 2))))
     assert [p.motion_id for p in memory.prototypes.values()] == [0, 1, 2, 2]
     assert [memory.new_id(), memory.new_id()] == [0, 1]
+
+
+def test_what_is_forgotten_leaves_its_slot():
+    memory, kept = MotionMemory(3), [Prototype(i, np.full((1, 2), float(i))) for i in (0, 1, 1, 1, 2)]
+    for prototype in kept:
+        memory.remember(prototype)
+    # The oldest runs of motion 1 went, one after another.
+    assert memory.prototypes == {0: kept[0], 1: kept[3], 2: kept[4]}
+    assert list(memory.prototypes) == [0, 1, 2]
+    assert memory.changes == len(kept)
 
 
 @pytest.mark.parametrize("count", [1, EXEMPLARS, EXEMPLARS + 1, 1000])

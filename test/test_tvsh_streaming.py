@@ -135,7 +135,7 @@ def test_idle_is_what_moves_too_little():
     for i in range(300):
         still = 100 <= i < 200
         vector = rng.standard_normal(6) * (0.05 if still else 1.0) + (3.0 if still else 0.0)
-        segmenter.update(round(i * 4e7), vector, 0.1 if still else 2.0)
+        segmenter.update(round(i * 4e7), vector, np.array([0.1 if still else 2.0]))
         settled += segmenter.settled_ids
     assert settled[10] >= 0
     assert set(settled[63:117]) == {-1}

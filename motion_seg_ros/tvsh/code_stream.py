@@ -17,6 +17,7 @@ from motion_seg_ros.tvsh.incremental import FixedLagCodes
 from motion_seg_ros.tvsh.moments import moments
 from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 from motion_seg_ros.tvsh.whitening import Whitening
+from motion_seg_ros.tvsh.windows import Rows, RunningMedian
 
 Array = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ class CodeStream:
 
     Attributes
     ----------
-    steps : how many came; points : the open ones, projected, oldest first.
+    steps : how many came; most : how many are open at once, at most.
     whitening : the metric.
     warm : whether there are codes: from the length of one moment on.
     renewed : whether the last step has moved the metric.
@@ -55,13 +56,14 @@ class CodeStream:
         self._free = min(lag, max(1, round(config.embedding_lag * rate)))
         self._embedding = FixedLagCodes(config, self._free)
         self._embedding.use_atoms(self._dictionary.atoms)
-        # Settled steps that moments of open ones reach back to.
-        self._before: deque[Array] = deque(maxlen=self._half)
-        self.points: deque[Array] = deque()
+        # The open steps, projected, and before them settled ones that moments of open ones reach back to.
+        self.most = max(lag + 1, self._moment)
+        self._points = Rows(self.most + self._half + 1, self.whitening.size)
+        self._before = 0
         # Unit codes of open steps that are refined no more, and of the last 2 s of those.
-        self._codes: deque[Array] = deque()
+        self._codes = Rows(self.most, config.atoms)
         self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
-        self._changes: deque[float] = deque([_USUAL_CHANGE] * _USUAL_STEPS, maxlen=round(30 * rate))
+        self._changes = RunningMedian([_USUAL_CHANGE] * _USUAL_STEPS, round(30 * rate))
         self.steps = 0
         self.renewed = False
 
@@ -70,21 +72,27 @@ class CodeStream:
         return self.steps >= self._moment
 
     @property
+    def points(self) -> Array:
+        """(m, size) the m open steps, projected, oldest first; a view, good until one comes or goes."""
+        return self._points.values[self._before :]
+
+    @property
     def usual_change(self) -> float:
         """Median squared distance of the codes of steps 2 s apart."""
-        return float(np.median(self._changes))
+        return self._changes.value
 
     def push(self, features: Array, links: Mapping[int, float]) -> None:
         """Take the next step (d,); ``links`` to the step before, by number of step, where they are not 1."""
         point = self.whitening.project(features)
         self.whitening.learn(point)
-        self.points.append(point)
+        self._points.push(point)
         self.steps += 1
         self.renewed = False
         if self.steps < self._moment:
             return
         if self.steps == self._moment:
             self.whitening.refresh()
+            self.renewed = True
             for count in range(1, self.steps + 1):
                 self._embed(self._columns(links, count), links)
             return
@@ -99,21 +107,24 @@ class CodeStream:
         """(m, r) codes of length 1 of the m open steps."""
         free = self._embedding.codes
         free = free / np.maximum(np.linalg.norm(free, axis=1, keepdims=True), 1e-12)
-        return np.vstack((*self._codes, free)) if self._codes else free
+        return np.concatenate((self._codes.values, free))
 
     def pop(self) -> tuple[Array, Array | None]:
         """Close the oldest open step: its point, and its code if that is refined no more."""
-        point = self.points.popleft()
-        self._before.append(point)
-        return point, self._codes.popleft() if self._codes else None
+        point = self.points[0].copy()
+        if self._before == self._half:
+            self._points.pop()
+        else:
+            self._before += 1
+        return point, self._codes.pop() if len(self._codes) else None
 
     def _columns(self, links: Mapping[int, float], until: int | None = None) -> Array:
         """Columns of the steps that will be free when one more is embedded, newest last."""
-        points = np.array([*self._before, *self.points])
-        oldest = self.steps - len(points)
-        walls = [step - oldest for step, link in links.items() if link < 0.5 and step > oldest]
         count = min(len(self._embedding.codes) + 1, self._free)
-        means, spreads = moments(self.whitening.measure(points)[:until], count, self._half, walls)
+        points = self._points.values[:until][-(count + self._half) :]
+        oldest = (self.steps if until is None else until) - len(points)
+        walls = [step - oldest for step, link in links.items() if link < 0.5 and step > oldest]
+        means, spreads = moments(self.whitening.measure(points), count, self._half, walls)
         return self.whitening.columns(means, spreads)
 
     def _embed(self, columns: Array, known: Mapping[int, float]) -> None:
@@ -134,7 +145,7 @@ class CodeStream:
             return
         self._dictionary.learn(*left)
         code = left[1] / max(float(np.linalg.norm(left[1])), 1e-12)
-        self._codes.append(code)
+        self._codes.push(code)
         if len(self._rested) == self._rested.maxlen:
-            self._changes.append(float(((code - self._rested[0]) ** 2).sum()))
+            self._changes.add(float(((code - self._rested[0]) ** 2).sum()))
         self._rested.append(code)

@@ -6,6 +6,8 @@ least-used atom by a column that the dictionary cannot express.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,44 +34,54 @@ class AdaptiveDictionary:
     """
 
     def __init__(self, dimension: int, atoms: int) -> None:
-        self.atoms = np.zeros((dimension, atoms))
+        # Atoms are rows here.
+        self._atoms = np.zeros((atoms, dimension))
+        self._vacant = atoms
         self._codes = np.zeros((atoms, atoms))
-        self._cross = np.zeros((dimension, atoms))
+        self._cross = np.zeros((atoms, dimension))
         self._age = np.zeros(atoms)
         self._rested = 0
+
+    @property
+    def atoms(self) -> Array:
+        """(d, r), zero where vacant: a view that changes with the dictionary."""
+        return self._atoms.T
 
     def consider(self, column: Array, code: Array) -> int | None:
         """Adopt a column as an atom when it is badly expressed; the index of the replaced atom, or None."""
         self._rested += 1
-        vacant = np.flatnonzero(~self.atoms.any(axis=0))
-        if not len(vacant) and self._rested < _REST:
+        if not self._vacant and self._rested < _REST:
             return None
-        rest = column - self.atoms @ code
+        rest = column - code @ self._atoms
         if float(rest @ rest) < _UNEXPRESSED * max(float(column @ column), 1e-12):
             return None
         # Use for each replacement survived, so that a young atom is not taken for a useless one.
         self._age += 1.0
         use = np.diag(self._codes) / self._age
-        chosen = int(vacant[0]) if len(vacant) else int(np.argmin(use))
+        chosen = len(self._atoms) - self._vacant if self._vacant else int(np.argmin(use))
+        self._vacant = max(self._vacant - 1, 0)
         self._rested = 0
-        self.atoms[:, chosen] = column / max(float(np.linalg.norm(column)), 1e-12)
+        self._atoms[chosen] = column / max(float(np.linalg.norm(column)), 1e-12)
         self._codes[chosen] = self._codes[:, chosen] = 0.0
-        self._cross[:, chosen] = 0.0
+        self._cross[chosen] = 0.0
         self._age[chosen] = 0.0
         return chosen
 
     def learn(self, column: Array, code: Array) -> None:
         """Take one finished column and its code into the statistics."""
         keep = 1.0 - 1.0 / _MEMORY
-        self._codes = keep * self._codes + np.outer(code, code)
-        self._cross = keep * self._cross + np.outer(column, code)
+        self._codes *= keep
+        self._codes += np.outer(code, code)
+        self._cross *= keep
+        self._cross += np.outer(code, column)
 
     def sweep(self) -> None:
         """One block-coordinate step for every used atom."""
-        use = np.diag(self._codes)
-        for j in np.flatnonzero(use > _UNUSED):
-            atom = self.atoms[:, j] + (self._cross[:, j] - self.atoms @ self._codes[:, j]) / use[j]
-            atom = np.maximum(atom, 0.0)
-            length = float(np.linalg.norm(atom))
-            if length > 0:
-                self.atoms[:, j] = atom / length
+        atoms = self._atoms
+        for j, use in enumerate(np.diag(self._codes).tolist()):
+            if use > _UNUSED:
+                atom = atoms[j] + (self._cross[j] - self._codes[j] @ atoms) / use
+                np.maximum(atom, 0.0, out=atom)
+                length = math.sqrt(atom @ atom)
+                if length > 0:
+                    atoms[j] = atom / length

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,16 @@ def apply_laplacian(weights: NDArray[np.float64], codes: NDArray[np.float64]) ->
     return out
 
 
+def tvs_matrix(links: NDArray[np.float64], span: int) -> NDArray[np.float64]:
+    """T as an (N, N) matrix, for few frames; see :func:`tvs_weights`."""
+    frames = np.arange(len(links))
+    apart = frames - frames[:, None]
+    # Along row i, from its diagonal on: the products of the links after i.
+    products = np.cumprod(np.where(apart > 0, links, 1.0), axis=1)
+    upper = np.where((apart > 0) & (apart <= span), products, 0.0)
+    return upper + upper.T
+
+
 class KinematicLinks:
     """Links from jumps: a body cannot leap from one frame to the next, a boundary can (derived).
 
@@ -112,14 +123,14 @@ class KinematicLinks:
         around = [d for t, d in self._recent if abs(t - time) <= _AROUND and d > 0.0]
         if distance <= 0.0 or len(around) < _FEWEST:
             return time, 1.0
-        ratio = math.log(distance / float(np.median(around)))
+        ratio = math.log(distance / median(around))
         self._usual.append((time, ratio))
         while time - self._usual[0][0] > _USUAL:
             self._usual.popleft()
-        ratios = np.array([r for _, r in self._usual])
-        middle = float(np.median(ratios))
-        spread = max(1.4826 * float(np.median(np.abs(ratios - middle))), _LEAST_SPREAD)
-        if len(ratios) < _FEWEST or ratio < _LEAST_RATIO:
+        if len(self._usual) < _FEWEST or ratio < _LEAST_RATIO:
             return time, 1.0
+        ratios = [r for _, r in self._usual]
+        middle = median(ratios)
+        spread = max(1.4826 * median(abs(r - middle) for r in ratios), _LEAST_SPREAD)
         low, high = _JUMP
         return time, min(max((high - (ratio - middle) / spread) / (high - low), 0.0), 1.0)

@@ -28,19 +28,14 @@ def moments(points: Array, count: int, half: int, walls: Sequence[int]) -> tuple
     -------
     Two (count, d) arrays.
     """
-    total = len(points)
-    zero = np.zeros((1, points.shape[1]))
+    places, others = np.arange(len(points) - count, len(points))[:, None], np.arange(len(points))
+    inside = np.abs(others - places) <= half
+    for wall in walls:
+        inside &= (others >= wall) == (places >= wall)
+    weights = inside / inside.sum(axis=1, keepdims=True)
     # Around their mean, so that the squares of a large offset cannot swamp the spread.
     middle = points.mean(axis=0)
     centred = points - middle
-    sums = np.vstack((zero, np.cumsum(centred, axis=0)))
-    squares = np.vstack((zero, np.cumsum(centred**2, axis=0)))
-    places = np.arange(total - count, total)
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, total)
-    for wall in walls:
-        low = np.where(places >= wall, np.maximum(low, wall), low)
-        high = np.where(places < wall, np.minimum(high, wall), high)
-    size = (high - low)[:, None]
-    means = (sums[high] - sums[low]) / size
-    variances = (squares[high] - squares[low]) / size - means**2
+    means = weights @ centred
+    variances = weights @ centred**2 - means**2
     return means + middle, np.sqrt(np.maximum(variances, 0.0))

@@ -29,18 +29,19 @@ class Pace:
     """Speeds over the open steps, and over the settled part of the oldest run."""
 
     def __init__(self) -> None:
-        self._speeds: deque[Array] = deque()
+        # Mean speed of every open step, and the logarithms of all.
+        self._means: deque[float] = deque()
         self._logarithms: deque[Array] = deque()
         self._run = RunStatistics()
 
     def push(self, speeds: Array) -> None:
         """Take the newest step: (k,) speeds, of which there may be none."""
-        self._speeds.append(speeds)
+        self._means.append(float(speeds.mean()) if len(speeds) else math.inf)
         self._logarithms.append(np.log(np.maximum(speeds, 0.0) + _STILL))
 
     def pop(self, coded: bool) -> None:
         """Close the oldest step; it counts among the run's if it is ``coded``, as in the run's codes."""
-        self._speeds.popleft()
+        self._means.popleft()
         logarithms = self._logarithms.popleft()
         if coded:
             self._run.add(logarithms)
@@ -49,14 +50,15 @@ class Pace:
         """Forget the settled steps of the run before."""
         self._run = RunStatistics()
 
-    def strands(self, weight: float) -> list[Strand]:
-        """What the division is to know of it: nothing where there are no speeds."""
-        if not len(self._speeds[0]):
-            return []
-        return [Strand(self._run, np.array(self._logarithms), _FLOOR, weight)]
+    @property
+    def known(self) -> bool:
+        """Whether the open steps have speeds."""
+        return len(self._logarithms[0]) > 0
+
+    def strand(self, weight: float) -> Strand:
+        """What the division is to know of it."""
+        return Strand(self._run, np.array(self._logarithms), _FLOOR, weight)
 
     def mean(self, begin: int, end: int) -> float:
         """Mean speed over some of the open steps; infinite where there are no speeds."""
-        if not len(self._speeds[0]):
-            return math.inf
-        return float(np.mean(list(islice(self._speeds, begin, end))))
+        return sum(islice(self._means, begin, end)) / (end - begin)

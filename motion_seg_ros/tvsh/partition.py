@@ -77,34 +77,33 @@ class Division:
     def __init__(self, strands: Sequence[Strand], evidence: Sequence[GapEvidence] = ()) -> None:
         self._settled = settled = strands[0].run.count
         count = len(strands[0].values)
-        # cost[i, e]: a run over open steps i..e-1; whole[e]: the settled run and open steps 0..e-1.
-        cost, whole = np.zeros((count + 1, count + 1)), np.zeros(count + 1)
-        places = np.arange(count + 1)
-        size = np.maximum(places[None, :] - places[:, None], 1)
-        total = np.maximum(settled + places, 1)
+        # cost[i + 1, e]: a run over open steps i..e-1; cost[0, e]: the settled run and open steps 0..e-1.
+        ends = np.arange(count + 1.0)
+        begins = np.concatenate(([-settled], ends))
+        size = np.maximum(ends - begins[:, None], 1.0)
+        self._cost = cost = np.zeros(size.shape)
         for strand in strands:
-            run, values = strand.run, strand.values
-            sums = np.vstack((np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)))
-            squares = np.concatenate(([0.0], np.cumsum((values**2).sum(axis=1))))
-            products = sums @ sums.T
-            lengths = np.diag(products)
-            energy = (squares[None, :] - squares[:, None]) - (
-                lengths[None, :] + lengths[:, None] - 2 * products
-            ) / size
-            cost += strand.weight * size * np.log(np.maximum(energy, 0.0) / size + strand.floor)
-            joined = run.total + sums
-            energy = run.square + squares - (joined**2).sum(axis=1) / total
-            whole += strand.weight * total * np.log(np.maximum(energy, 0.0) / total + strand.floor)
+            # Sums over all that comes before a begin, counted from the first open step.
+            sums = np.zeros((count + 2, strand.values.shape[1]))
+            sums[0] = -strand.run.total
+            np.cumsum(strand.values, axis=0, out=sums[2:])
+            squares = np.zeros(count + 2)
+            squares[0] = -strand.run.square
+            np.cumsum((strand.values**2).sum(axis=1), out=squares[2:])
+            products = sums @ sums[1:].T
+            lengths = (sums**2).sum(axis=1)
+            shared = (lengths[:, None] + lengths[1:] - 2.0 * products) / size
+            energy = np.maximum(squares[1:] - squares[:, None] - shared, 0.0)
+            cost += strand.weight * size * np.log(energy / size + strand.floor)
 
         # The first boundary of a gap ends a run that began before the gap; only that one pays.
         for gap in evidence:
             first = min(max(gap.first, 0), count)
             last = max(first, min(gap.first + len(gap.penalties), count))
             penalty = gap.penalties[first - gap.first : last - gap.first]
-            cost[:first, first:last] += penalty
+            cost[1 : first + 1, first:last] += penalty
             if -settled < gap.first:
-                whole[first:last] += penalty
-        self._cost, self._whole = cost, whole
+                cost[0, first:last] += penalty
 
     def best_boundaries(self, penalties: Array, shortest: int, newest: int) -> tuple[list[int], Array]:
         """The cheapest division.
@@ -121,34 +120,27 @@ class Division:
         unchanged), (len(boundaries),).
         """
         count = len(penalties)
-        best, origin = self._whole.copy(), np.full(count + 1, -1)
+        best, origin = self._cost[0].copy(), [-1] * (count + 1)
         # The oldest run may not end before it has the least length.
         best[: min(max(shortest - self._settled, 0), count)] = np.inf
         start = 0 if self._settled else 1
+        # after[e, i]: a boundary just before open step i and a run from there to e.
+        after = np.ascontiguousarray((self._cost[1:-1] + penalties[:, None]).T)
         for end in range(1, count + 1):
             first = end - (newest if end == count else shortest)
             if first < start:
                 continue
-            options = (
-                best[start : first + 1] + penalties[start : first + 1] + self._cost[start : first + 1, end]
-            )
-            choice = int(np.argmin(options))
+            options = best[start : first + 1] + after[end, start : first + 1]
+            choice = int(options.argmin())
             if options[choice] < best[end]:
                 best[end], origin[end] = options[choice], start + choice
         cuts: list[int] = []
-        place = int(origin[count])
+        place = origin[count]
         while place >= 0:
             cuts.append(place)
-            place = int(origin[place])
+            place = origin[place]
         cuts.reverse()
-        borders = [-1, *cuts, count]
-        gains = np.array(
-            [
-                self._span(a, c) - self._span(a, b) - self._span(b, c) - penalties[b]
-                for a, b, c in zip(borders[:-2], borders[1:-1], borders[2:], strict=True)
-            ]
-        )
-        return cuts, gains
+        return cuts, np.array([self._saved(*sides, penalties) for sides in _sides(cuts, count)])
 
     def likeliest_boundary(
         self, begin: int, penalties: Array, shortest: int, newest: int
@@ -167,10 +159,10 @@ class Division:
         last = count - newest
         if last < first:
             return None
-        before = self._whole[first : last + 1] if begin < 0 else self._cost[begin, first : last + 1]
-        apart = before + self._cost[first : last + 1, count] + penalties[first : last + 1]
+        before = self._cost[begin + 1, first : last + 1]
+        apart = before + self._cost[first + 1 : last + 2, count] + penalties[first : last + 1]
         place = int(np.argmin(apart))
-        return first + place, self._span(begin, count) - float(apart[place])
+        return first + place, float(self._cost[begin + 1, count] - apart[place])
 
     def worth(self, cuts: Sequence[int], penalties: Array) -> Array:
         """By how much cheaper the division by ``cuts`` is with a boundary just before each open step, (m,).
@@ -179,15 +171,23 @@ class Division:
         another would only cost.
         """
         count = len(penalties)
-        borders = [-1, *cuts, count]
         worth = np.full(count, -np.inf)
-        for a, b, c in zip(borders[:-2], borders[1:-1], borders[2:], strict=True):
-            worth[b] = self._span(a, c) - self._span(a, b) - self._span(b, c) - penalties[b]
-        for a, c in pairwise(borders):
-            inside = np.arange(a + 1 if a >= 0 or self._settled else 1, c)
-            before = self._whole[inside] if a < 0 else self._cost[a, inside]
-            worth[inside] = self._span(a, c) - before - self._cost[inside, c] - penalties[inside]
+        for a, b, c in _sides(cuts, count):
+            worth[b] = self._saved(a, b, c, penalties)
+        for a, c in pairwise([-1, *cuts, count]):
+            first = a + 1 if a >= 0 or self._settled else 1
+            before, after = self._cost[a + 1, first:c], self._cost[first + 1 : c + 1, c]
+            worth[first:c] = self._cost[a + 1, c] - before - after - penalties[first:c]
         return worth
 
-    def _span(self, begin: int, end: int) -> float:
-        return float(self._whole[end] if begin < 0 else self._cost[begin, end])
+    def _saved(self, begin: int, place: int, end: int, penalties: Array) -> float:
+        """By how much cheaper a run is with a boundary than without."""
+        cost = self._cost
+        whole, left, right = cost[begin + 1, end], cost[begin + 1, place], cost[place + 1, end]
+        return float(whole - left - right - penalties[place])
+
+
+def _sides(cuts: Sequence[int], count: int) -> list[tuple[int, int, int]]:
+    """Each boundary between the one before and the one after it."""
+    borders = [-1, *cuts, count]
+    return list(zip(borders[:-2], cuts, borders[2:], strict=True))

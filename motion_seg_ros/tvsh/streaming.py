@@ -9,7 +9,6 @@ remembered runs. What is older than the lag is settled and never changes.
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,9 +18,10 @@ from motion_seg_ros.skeleton.resampling import StepResampler
 from motion_seg_ros.tvsh.answers import Answers
 from motion_seg_ros.tvsh.code_stream import CodeStream
 from motion_seg_ros.tvsh.links import KinematicLinks
-from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype, Recogniser
+from motion_seg_ros.tvsh.motions import Exemplars, MotionMemory, Prototype
 from motion_seg_ros.tvsh.pace import Pace
 from motion_seg_ros.tvsh.partition import Division, RunStatistics, Strand
+from motion_seg_ros.tvsh.recognition import Recogniser
 from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 
 Array = NDArray[np.float64]
@@ -95,7 +95,9 @@ class StreamingSegmenter:
         self._newest = max(1, round(config.newest * rate))
         self.resampler = StepResampler(rate)
         self._stream = CodeStream(dimension, config, stray)
-        self._recogniser = Recogniser(self._memory, self._stream.whitening, config.recurrence)
+        self._recogniser = Recogniser(
+            self._memory, self._stream.whitening, config.recurrence, self._stream.most
+        )
         self._pace = Pace()
         self._kinematics = KinematicLinks()
         # Links of the open steps to the step before, where they are not 1.
@@ -110,7 +112,7 @@ class StreamingSegmenter:
         # A boundary that may yet be found in the newest run, and its confidence.
         self._expected: tuple[int, float] | None = None
         # Of a boundary before each open step, as far as the steps have been divided.
-        self._worth: deque[float] = deque()
+        self._worth = np.zeros(0)
         self._statistics = RunStatistics()
         self._exemplars = Exemplars()
         self._run = Run(0, 0, -1, 0.0, 1.0)
@@ -134,7 +136,7 @@ class StreamingSegmenter:
             step = round((time - self.resampler.origin) / self.resampler.period)
             if step >= self.settled:
                 self._links[step] = min(link, self._links.get(step, 1.0))
-        steps = self.resampler.update(stamp, np.append(features, speeds))
+        steps = self.resampler.update(stamp, np.concatenate((features, speeds)))
         for value in steps:
             self._pace.push(value[len(features) :])
             self._step(value[: len(features)])
@@ -192,7 +194,7 @@ class StreamingSegmenter:
         the same motion is at most as likely as not.
         """
         found = []
-        worth = np.array(self._worth)
+        worth = self._worth
         told = {run.first - self.settled for run in self.open_runs}
         for place in range(len(worth)):
             around = worth[max(place - self._shortest, 0) : place + self._shortest + 1]
@@ -208,7 +210,7 @@ class StreamingSegmenter:
         """Settle everything that is open; no frame may follow."""
         self.closed, self.settled_ids = [], []
         self._foresee()
-        while self._stream.points:
+        while len(self._stream.points):
             self._settle()
         self._remember()
         self.closed.append(self._run)
@@ -216,8 +218,9 @@ class StreamingSegmenter:
 
     def _step(self, features: Array) -> None:
         self._stream.push(features, self._links)
+        self._recogniser.push(self._stream.points[-1])
         if self._stream.renewed:
-            self._recogniser.refresh()
+            self._recogniser.refresh(self._stream.points)
         if self._stream.warm:
             self._answers.show_due(self._stream.steps)
             self._divide()
@@ -236,12 +239,13 @@ class StreamingSegmenter:
             if self.settled <= step < self._stream.steps:
                 penalties[step - self.settled] *= link
         evidence = self._answers.evidence(self.settled, config.answer_weight)
-        strands = [Strand(self._statistics, codes, floor), *self._pace.strands(config.pace_weight)]
-        if len(strands) > 1:
-            strands = [replace(strand, weight=_SHARED * strand.weight) for strand in strands]
+        strands = [Strand(self._statistics, codes, floor)]
+        if self._pace.known:
+            share = _SHARED * config.pace_weight
+            strands = [Strand(self._statistics, codes, floor, _SHARED), self._pace.strand(share)]
         division = Division(strands, evidence)
         self._cuts, gains = division.best_boundaries(penalties, self._shortest, self._newest)
-        self._worth = deque(division.worth(self._cuts, penalties).tolist())
+        self._worth = division.worth(self._cuts, penalties)
         # Even odds for a boundary that pays for itself exactly.
         self._cut_confidence = [_confidence(max(gain, 0.0)) for gain in gains]
         begin = self._cuts[-1] if self._cuts else -1
@@ -262,6 +266,7 @@ class StreamingSegmenter:
         elif len(self._exemplars) == 0:
             self._name_run()
         point, code = self._stream.pop()
+        self._recogniser.pop()
         self._pace.pop(coded=code is not None)
         if code is not None:
             self._statistics.add(code)
@@ -272,8 +277,7 @@ class StreamingSegmenter:
         self._answers.forget(self.settled)
         self.settled_ids.append(self._run.motion_id)
         self._cuts = [cut - 1 for cut in self._cuts]
-        if self._worth:
-            self._worth.popleft()
+        self._worth = self._worth[1:]
         if self._expected:
             place, confidence = self._expected
             self._expected = (place - 1, confidence) if place > 0 else None
@@ -319,13 +323,14 @@ class StreamingSegmenter:
         if self._run.motion_id >= 0:
             self._memory.remember(self._prototype())
 
-    def _recognise(self, begin: int, end: int, *extra: Prototype, other_than: int = -1) -> tuple[int, float]:
+    def _recognise(
+        self, begin: int, end: int, own: Prototype | None = None, other_than: int = -1
+    ) -> tuple[int, float]:
         """Motion id and confidence of open steps: (-1, above 0.5) if idle, (-1, 0.0) if not known."""
         speed = self._pace.mean(begin, end)
         if speed < self._config.idle:
             return -1, 1.0 - speed / self._config.idle / 2.0
-        points = np.array([self._stream.points[i] for i in range(begin, end)])
-        return self._recogniser.match(points, *extra, other_than=other_than)
+        return self._recogniser.match(begin, end, own, other_than)
 
     def _describe(self) -> None:
         """Set ``open_runs`` from the present boundaries."""
@@ -334,9 +339,9 @@ class StreamingSegmenter:
             borders.insert(-1, self._expected[0])
             trusts = [*trusts, self._expected[1]]
         run = replace(self._run, last=self.settled + borders[0])
-        extra = []
+        own = None
         if len(self._exemplars):
-            extra = [self._prototype()]
+            own = self._prototype()
         elif self._stream.warm:
             motion_id, confidence = self._recognise(0, borders[0])
             run = replace(run, motion_id=motion_id, confidence=confidence)
@@ -344,7 +349,7 @@ class StreamingSegmenter:
         for begin, end, trust in zip(borders, borders[1:], trusts, strict=False):
             before = self.open_runs[-1].motion_id
             apart = self._apart(self.settled + begin, trust)
-            motion_id, confidence = self._recognise(begin, end, *extra, other_than=before if apart else -1)
+            motion_id, confidence = self._recognise(begin, end, own, before if apart else -1)
             if motion_id >= 0 and motion_id == before:
                 self.open_runs[-1] = replace(self.open_runs[-1], last=self.settled + end)
             else:

@@ -7,8 +7,6 @@ covariance of the features around their own mean over the last moment.
 
 from __future__ import annotations
 
-from collections import deque
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,12 +44,14 @@ class Whitening:
             self._usual = np.diag(stray**2)
             if self._projection is not None:
                 self._usual = self._projection.T @ self._usual @ self._projection
-        self._recent: deque[Array] = deque(maxlen=window)
+        # In no order: the newest takes the place of the oldest.
+        self._recent = np.zeros((window, self.size))
+        self._learned = 0
         self._count = 0.0
         self._mean = np.zeros(self.size)
         self._scatter = np.zeros((self.size, self.size))
         self._metric = np.eye(self.size)
-        self._center = np.zeros(self.size)
+        self._center = np.zeros(self.size)  # measured
 
     def project(self, features: Array) -> Array:
         """(size,) coordinates of one (d,) vector."""
@@ -62,13 +62,15 @@ class Whitening:
         self._count = min(self._count + 1.0, _MEMORY_STEPS)
         gain = 1.0 / self._count
         self._mean = self._mean + gain * (point - self._mean)
-        self._recent.append(point)
-        rest = point - np.mean(self._recent, axis=0)
-        self._scatter += gain * (np.outer(rest, rest) - self._scatter)
+        window = len(self._recent)
+        self._recent[self._learned % window] = point
+        self._learned += 1
+        rest = point - self._recent[: self._learned].mean(axis=0)
+        self._scatter *= 1.0 - gain
+        self._scatter += np.outer(gain * rest, rest)
 
     def refresh(self) -> None:
         """Make what was learned the metric in force."""
-        self._center = self._mean
         if self._usual is None:
             usual = float(np.trace(self._scatter)) / self.size * np.eye(self.size)
             share = self._count / (self._count + _ROUND_STEPS)
@@ -77,10 +79,10 @@ class Whitening:
             share = self._count / (self._count + _KNOWN_STEPS)
         values, vectors = np.linalg.eigh(share * self._scatter + (1.0 - share) * usual)
         average = float(values.mean())
-        if average <= 0.0:
-            return
-        scale = 1.0 / np.sqrt(np.maximum(values, 0.0) + _FLOOR * average)
-        self._metric = (vectors * scale) @ vectors.T
+        if average > 0.0:
+            scale = 1.0 / np.sqrt(np.maximum(values, 0.0) + _FLOOR * average)
+            self._metric = (vectors * scale) @ vectors.T
+        self._center = self.measure(self._mean)
 
     def measure(self, points: Array) -> Array:
         """(n, size) points in the metric in force, whose Euclidean distances count."""
@@ -91,7 +93,7 @@ class Whitening:
 
         ``means`` and ``spreads`` are (n, size) moments of measured points.
         """
-        level = means - self._center @ self._metric
-        parts = np.hstack((np.maximum(level, 0.0), np.maximum(-level, 0.0), spreads))
+        level = means - self._center
+        parts = np.concatenate((np.maximum(level, 0.0), np.maximum(-level, 0.0), spreads), axis=1)
         length = np.linalg.norm(parts, axis=1, keepdims=True)
         return parts / np.where(length > 0, length, 1.0)
