@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from motion_seg_ros.tvsh.code_stream import CodeStream
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
 from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 from motion_seg_ros.tvsh.streaming import StreamingSegmenter
@@ -218,3 +219,19 @@ def test_labelled_recordings_are_divided_better_than_by_chance(data_dir, folder)
         rows, columns = linear_sum_assignment(-table)
         scores.append(table[rows, columns].sum() / len(labels))
     assert np.mean(scores) > 0.7
+
+
+def test_nothing_is_final_before_the_first_moment_is_over():
+    with pytest.raises(ValueError, match=r"moment must be no longer than lag, 0\.6 s, not 0\.8"):
+        SegmenterConfig(lag=0.6)
+    labels = np.repeat([0, 1], 60)
+    settled, _ = run(patterns(labels), config=SegmenterConfig(lag=0.6, moment=0.6))
+    assert (settled >= 0).all()
+
+
+def test_links_of_the_first_moment_lie_where_they_were_told():
+    codes = CodeStream(3, SegmenterConfig(), None)
+    for row in np.random.default_rng(0).random((12, 3)):
+        codes.push(row, {5: 0.0})
+    assert codes.warm
+    assert np.flatnonzero(codes._embedding.links == 0).tolist() == [5]

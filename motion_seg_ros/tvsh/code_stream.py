@@ -94,14 +94,14 @@ class CodeStream:
             self.whitening.refresh()
             self.renewed = True
             for count in range(1, self.steps + 1):
-                self._embed(self._columns(links, count), links)
+                self._embed(self._columns(links, count), links, count)
             return
         if self.steps % self._hop == 0:
             self.whitening.refresh()
             self._dictionary.sweep()
             self._embedding.use_atoms(self._dictionary.atoms)
             self.renewed = True
-        self._embed(self._columns(links), links)
+        self._embed(self._columns(links), links, self.steps)
 
     def codes(self) -> Array:
         """(m, r) codes of length 1 of the m open steps."""
@@ -127,14 +127,15 @@ class CodeStream:
         means, spreads = moments(self.whitening.measure(points), count, self._half, walls)
         return self.whitening.columns(means, spreads)
 
-    def _embed(self, columns: Array, known: Mapping[int, float]) -> None:
+    def _embed(self, columns: Array, known: Mapping[int, float], steps: int) -> None:
+        """Refine the codes with one step more, up to ``steps`` of them; ``known`` as of :meth:`push`."""
         column = columns[-1]
         left = self._embedding.push(column)
         # A moment goes on after its step: what was known of the last ones has grown.
         self._embedding.replace_data(columns)
         links = self._embedding.links
         for step, link in known.items():
-            place = step - self.steps + len(links)
+            place = step - steps + len(links)
             if 0 <= place < len(links):
                 links[place] = link
         self._embedding.refine(self._config.iterations)

@@ -45,3 +45,9 @@ class SegmenterConfig(EmbeddingConfig):
     )
     motions: int = setting(128, "Most remembered runs", low=1, high=4096)
     jumps: bool = setting(True, "Whether a jump between two frames (a splice, a swapped track) is a boundary")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # There are no codes before the first moment is over, and without codes nothing can be final.
+        if self.moment > self.lag:
+            raise ValueError(f"moment must be no longer than lag, {self.lag} s, not {self.moment}")
