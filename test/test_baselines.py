@@ -95,3 +95,13 @@ def test_a_missing_library_is_told_in_one_sentence(monkeypatch) -> None:
 def test_who_needs_the_number_of_motions_says_so(name: str) -> None:
     with pytest.raises(ValueError, match="number of motions"):
         BASELINES[name].run(np.zeros((10, 2)), FPS, None)
+
+
+@pytest.mark.parametrize("name", list(BASELINES))
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_what_is_hardly_longer_than_nothing(name: str, count: int) -> None:
+    data, _ = motions([count], [0])
+    for clusters in (1, 2):
+        found = run(name, data, clusters)
+        assert found.labels.shape == (count,)
+        assert len(np.unique(found.labels)) <= clusters or not BASELINES[name].needs_clusters

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +35,7 @@ from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 from motion_seg_ros.tvsh.transcriber import Transcriber, TranscriberConfig
 
 FPS = 25.0
+ROOT = Path(__file__).parent.parent
 ROW = {
     "name", "frames", "fps", "k_true", "k_found", "acc", "purity", "nmi", "ari",
     "f1_0.2s", "f1_0.5s", "delay_s", "ms_frame_p50", "ms_frame_p99",
@@ -418,3 +426,39 @@ def test_an_oracle_needs_skeletons_and_a_stream(folder: Path, tmp_path: Path, ca
     assert "holds no skeletons" in capsys.readouterr().err
     assert main([*command, "--mode", "batch"]) == 2
     assert "need mode stream" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("whom", ["everybody", "the command"])
+def test_ctrl_c_ends_all_processes_soon(tmp_path: Path, whom: str) -> None:
+    """Also those that have hardly begun, and where nobody but the command hears of it."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros(100_000, np.int32)
+    for name in ("a", "b", "c"):
+        save(tmp_path / "data" / f"{name}.npz", features=rng.random((100_000, 6)), labels=truth)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "motion_seg_ros.cli", "benchmark", tmp_path / "data",
+         "--out", tmp_path / "out", "--jobs", "2"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while len(children.read_text().split()) < 3:  # two, and who cleans up after them
+        assert process.poll() is None
+        time.sleep(0.01)
+    (os.killpg if whom == "everybody" else os.kill)(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "motion-seg: interrupted\n")
+
+
+def test_a_process_that_is_killed_is_told(folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("motion_seg_ros.evaluation.benchmark.ProcessPoolExecutor.submit", killed)
+    assert main(["benchmark", str(folder), "--jobs", "2", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == (
+        "motion-seg: a process that ran a method was ended, perhaps for want of memory\n"
+    )
+
+
+def killed(pool: ProcessPoolExecutor, *_: object) -> Future:
+    """A task whose process is ended."""
+    future: Future = Future()
+    future.set_exception(BrokenProcessPool("a child died"))
+    return future

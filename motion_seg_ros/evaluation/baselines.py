@@ -82,6 +82,8 @@ def ward(data: Array, fps: float, clusters: int | None) -> Found:
 
     cluster = library("sklearn.cluster")
     count = len(data)
+    if count < 2:
+        return _found(np.zeros(count, np.int32))
     neighbours = diags_array([np.ones(count - 1), np.ones(count - 1)], offsets=[-1, 1], format="csr")
     model = cluster.AgglomerativeClustering(_known(clusters), connectivity=neighbours, linkage="ward")
     return _found(model.fit_predict(data))
@@ -93,13 +95,16 @@ def kernel_changes(data: Array, fps: float, clusters: int | None) -> Found:
     With an unknown number of motions the penalty is the one of Arlot et al. for a bounded kernel.
     """
     ruptures = library("ruptures")
-    count = len(data)
-    algorithm = ruptures.KernelCPD(kernel="rbf", min_size=max(2, round(0.4 * fps))).fit(data)
+    count, shortest = len(data), max(2, round(0.4 * fps))
+    labels = np.zeros(count, np.int32)
+    most = count // shortest - 1
+    if most < 1 or clusters == 1:
+        return Found(labels)
+    algorithm = ruptures.KernelCPD(kernel="rbf", min_size=shortest).fit(data)
     if clusters is None:
         ends = algorithm.predict(pen=2.0 * np.log(count))
     else:
-        ends = algorithm.predict(n_bkps=min(clusters - 1, count // max(2, round(0.4 * fps)) - 1))
-    labels = np.zeros(count, np.int32)
+        ends = algorithm.predict(n_bkps=min(clusters - 1, most))
     for end in ends[:-1]:
         labels[end:] += 1
     return Found(labels)

@@ -6,8 +6,9 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from motion_seg_ros.evaluation.baselines import BASELINES
 from motion_seg_ros.evaluation.causal import MissingLibrary
 from motion_seg_ros.evaluation.consultation import Consultation
 from motion_seg_ros.evaluation.found import Found
+from motion_seg_ros.evaluation.interruption import uninterrupted
 from motion_seg_ros.evaluation.metrics import score
 from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
 from motion_seg_ros.humocon.features import concept_features
@@ -303,10 +305,19 @@ def _results(
             yield task, _attempt(task, folder, config, places[task])
         return
     # Fresh processes: forking one that has threads is not safe.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_attempt, task, folder, config, places[task]): task for task in tasks}
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn"))
+    try:
+        with uninterrupted():
+            waiting = {pool.submit(_attempt, task, folder, config, places[task]): task for task in tasks}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
+    except BrokenProcessPool as error:
+        raise OSError("a process that ran a method was ended, perhaps for want of memory") from error
+    finally:
+        # Nothing is left to do, or whoever asked wants nothing more.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            process.terminate()
 
 
 def _attempt(task: Task, folder: Path, config: BenchmarkConfig, out: Path) -> Result | str:

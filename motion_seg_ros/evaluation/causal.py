@@ -107,6 +107,8 @@ def streaming_clasp(data: Array, fps: float) -> Found:
     """
     segmentation = library("claspy.streaming.segmentation")
     warm = _warm_up(data, fps)
+    if len(data) <= warm:
+        return _pieces(len(data), [], [])
     series = _component(data, warm)
     window = max(4, round(_PERIOD * fps))
     method = segmentation.StreamingClaSPSegmentation(

@@ -6,9 +6,9 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from motion_seg_ros.bags.items import SourceError
 from motion_seg_ros.evaluation import bag_run
 from motion_seg_ros.evaluation.bag_run import BagTask, Setup
 from motion_seg_ros.evaluation.evaluation_page import write_run_page
+from motion_seg_ros.evaluation.interruption import uninterrupted
 from motion_seg_ros.evaluation.scoring import METRICS
 from motion_seg_ros.evaluation.statistics import CONFIDENCE, RESAMPLES, SEED, interval
 from motion_seg_ros.pose.model import ModelMissing
@@ -219,26 +220,10 @@ def _start(task: BagTask, setup: Setup) -> _Worker:
     context = get_context("spawn")
     told, tell = context.Pipe(duplex=False)
     process = context.Process(target=attempt, args=(task, setup, tell.send), daemon=True)
-    with _uninterrupted():
+    with uninterrupted():
         process.start()
     tell.close()
     return _Worker(task, process, told)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits, and never disturbs the processes that are started meanwhile: we end them."""
-    came: list[int] = []
-    resource_tracker.ensure_running()  # later it would unblock what we block
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # children keep it
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
 
 
 def _result(task: BagTask, setup: Setup, code: int) -> dict[str, Any]:
