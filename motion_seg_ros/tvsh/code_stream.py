@@ -40,7 +40,6 @@ class CodeStream:
     steps : how many came; most : how many are open at once, at most.
     whitening : the metric.
     warm : whether there are codes: from the length of one moment on.
-    renewed : whether the last step has moved the metric.
     """
 
     def __init__(self, dimension: int, config: SegmenterConfig, stray: Array | None) -> None:
@@ -65,11 +64,15 @@ class CodeStream:
         self._rested: deque[Array] = deque(maxlen=max(1, round(2.0 * rate)))
         self._changes = RunningMedian([_USUAL_CHANGE] * _USUAL_STEPS, round(30 * rate))
         self.steps = 0
-        self.renewed = False
 
     @property
     def warm(self) -> bool:
         return self.steps >= self._moment
+
+    @property
+    def renewed(self) -> bool:
+        """Whether to follow the metric now: it moved with the step before, or with this one, the first."""
+        return self.steps == self._moment or (self.warm and self.steps % self._hop == 1)
 
     @property
     def points(self) -> Array:
@@ -87,21 +90,21 @@ class CodeStream:
         self.whitening.learn(point)
         self._points.push(point)
         self.steps += 1
-        self.renewed = False
         if self.steps < self._moment:
             return
+        phase = self.steps % self._hop
         if self.steps == self._moment:
             self.whitening.refresh()
-            self.renewed = True
             for count in range(1, self.steps + 1):
                 self._embed(self._columns(links, count), links, count)
-            return
-        if self.steps % self._hop == 0:
-            self.whitening.refresh()
+        else:
+            if phase == 0:
+                self.whitening.refresh()
+            self._embed(self._columns(links), links, self.steps)
+        # A step before the metric, as each of the two takes nearly as long as all else.
+        if phase == self._hop - 1:
             self._dictionary.sweep()
             self._embedding.use_atoms(self._dictionary.atoms)
-            self.renewed = True
-        self._embed(self._columns(links), links, self.steps)
 
     def codes(self) -> Array:
         """(m, r) codes of length 1 of the m open steps."""

@@ -76,12 +76,12 @@ class AdaptiveDictionary:
         self._cross += np.outer(code, column)
 
     def sweep(self) -> None:
-        """One block-coordinate step for every used atom."""
-        atoms = self._atoms
-        for j, use in enumerate(np.diag(self._codes).tolist()):
-            if use > _UNUSED:
-                atom = atoms[j] + (self._cross[j] - self._codes[j] @ atoms) / use
-                np.maximum(atom, 0.0, out=atom)
-                length = math.sqrt(atom @ atom)
-                if length > 0:
-                    atoms[j] = atom / length
+        """One block-coordinate step: every used atom becomes what explains best what the others leave."""
+        atoms, others = self._atoms, self._codes.copy()
+        np.fill_diagonal(others, 0.0)
+        for j in np.flatnonzero(np.diag(self._codes) > _UNUSED).tolist():
+            atom = self._cross[j] - others[j] @ atoms
+            np.maximum(atom, 0.0, out=atom)
+            length = math.sqrt(atom @ atom)
+            if length > 0:
+                atoms[j] = atom / length

@@ -40,7 +40,7 @@ class Recogniser:
         self._memory = memory
         self._whitening = whitening
         self._threshold = threshold
-        size = whitening.size
+        self._metric = whitening.metric
         # Prototypes by slot of the memory, as they were after so many changes of it, and whose turn is next.
         self._prototypes: dict[int, Prototype] = {}
         self._changes = 0
@@ -49,16 +49,16 @@ class Recogniser:
         # (EXEMPLARS, slots, size), and their squared lengths, infinite where there are fewer.
         self._ids = np.zeros(0, np.intp)
         self._counts = np.zeros(0, np.intp)
-        self._points = np.zeros((EXEMPLARS, 0, size))
+        self._points = np.zeros((EXEMPLARS, 0, len(self._metric)))
         self._squares = np.zeros((EXEMPLARS, 0))
         # Open steps in the metric, and their squared distances (EXEMPLARS * slots) from all those points.
-        self._open = Rows(most, size)
+        self._open = Rows(most, len(self._metric))
         self._far = Rows(most, 0)
 
     def push(self, point: Array) -> None:
         """Take the newest open step (size,), projected."""
         self._follow_memory()
-        self._open.push(self._whitening.measure(point))
+        self._open.push(point @ self._metric)
         self._far.push(0.0)
         self._compare(slice(-1, None), _ALL)
 
@@ -70,11 +70,12 @@ class Recogniser:
     def refresh(self, points: Array) -> None:
         """Follow a metric that has moved; ``points`` (m, size) are the m open steps, projected."""
         self._follow_memory()
+        self._metric = self._whitening.metric
         slots = self._turn + np.arange(min(_REFRESHED, len(self._prototypes)))
         if len(slots):
             self._turn = int(slots[-1] + 1) % len(self._prototypes)
             self._measure(slots % len(self._prototypes))
-        self._open.values[:] = self._whitening.measure(points)
+        self._open.values[:] = points @ self._metric
         self._compare(_ALL, _ALL)
 
     def match(
@@ -88,7 +89,7 @@ class Recogniser:
         self._follow_memory()
         distances, ids = self._distances(self._kept(slice(begin, end)), self._counts), self._ids
         if own:
-            points = self._whitening.measure(own.points)
+            points = own.points @ self._metric
             far = _squared_distances(self._open.values[begin:end], points, (points**2).sum(axis=1))
             apart = self._distances(far[:, :, None], np.array([len(points)]))
             distances, ids = np.append(distances, apart), np.append(ids, own.motion_id)
@@ -108,7 +109,7 @@ class Recogniser:
         ours, theirs = np.sort(far.min(axis=1), axis=0), np.sort(far.min(axis=0), axis=0)
         middle = ours[(count - 1) // 2] + ours[count // 2]
         middle += theirs[(counts - 1) // 2, others] + theirs[counts // 2, others]
-        distances: Array = np.sqrt(np.maximum(middle / 4.0, 0.0) / self._whitening.size)
+        distances: Array = np.sqrt(np.maximum(middle / 4.0, 0.0) / len(self._metric))
         return distances
 
     def _compare(self, steps: slice, slots: slice | list[int]) -> None:
@@ -156,7 +157,7 @@ class Recogniser:
         runs = [self._prototypes[int(slot)].points for slot in slots]
         places = np.concatenate([np.arange(len(points)) for points in runs])
         owners = np.repeat(slots, self._counts[slots])
-        measured = self._whitening.measure(np.concatenate(runs))
+        measured = np.concatenate(runs) @ self._metric
         self._points[places, owners] = measured
         self._squares[places, owners] = (measured**2).sum(axis=1)
 

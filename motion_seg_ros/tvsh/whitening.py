@@ -30,6 +30,10 @@ class Whitening:
     dimension : length d of the feature vectors.
     window : steps over which the moment's mean is taken.
     stray : (d,) how far each feature usually strays from its moment's mean, if that is known.
+
+    Attributes
+    ----------
+    size : of a projected vector; metric : (size, size) the one in force.
     """
 
     def __init__(self, dimension: int, window: int, stray: Array | None = None) -> None:
@@ -50,7 +54,7 @@ class Whitening:
         self._count = 0.0
         self._mean = np.zeros(self.size)
         self._scatter = np.zeros((self.size, self.size))
-        self._metric = np.eye(self.size)
+        self.metric = np.eye(self.size)
         self._center = np.zeros(self.size)  # measured
 
     def project(self, features: Array) -> Array:
@@ -81,12 +85,12 @@ class Whitening:
         average = float(values.mean())
         if average > 0.0:
             scale = 1.0 / np.sqrt(np.maximum(values, 0.0) + _FLOOR * average)
-            self._metric = (vectors * scale) @ vectors.T
+            self.metric = (vectors * scale) @ vectors.T
         self._center = self.measure(self._mean)
 
     def measure(self, points: Array) -> Array:
         """(n, size) points in the metric in force, whose Euclidean distances count."""
-        return points @ self._metric
+        return points @ self.metric
 
     def columns(self, means: Array, spreads: Array) -> Array:
         """(n, 3 size) non-negative unit rows for the embedding: parts above and below the mean, and spreads.
