@@ -79,6 +79,13 @@ def test_a_process_that_dies_is_started_anew(model, tmp_path):
     assert run(model(dies=True), dying, ask)[1].phrases == ("waving", "squatting")
 
 
+def test_a_crash_is_named_and_its_status_is_not_lost(model, caplog):
+    # As of a llama.cpp that was built for another processor.
+    with pytest.raises(BackendError, match=r"has died \(Illegal instruction\)"):
+        run(model(crashes=True), ask)
+    assert not caplog.records
+
+
 def test_an_answer_that_nobody_waits_for_is_not_taken_for_the_next(model):
     async def impatient(backend):
         await backend.ask(QUESTION)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from motion_seg_ros.semantics.protocol import Answer, BackendError, Question
 _WORKER = "motion_seg_ros.semantics.llama_worker"
 # Longest line that the worker may write (bytes).
 _LONGEST_LINE = 2**20
+# Seconds that a worker whose output has ended may take to end.
+_ENDING = 1.0
 
 
 class LlamaCppBackend:
@@ -71,8 +74,7 @@ class LlamaCppBackend:
                 while (reply := await self._line(process)).get("id") != self._number:
                     pass
             except OSError:
-                await self._stop()
-                raise BackendError("the model's process has died") from None
+                raise BackendError(await self._obituary(process)) from None
         if "completion" not in reply:
             raise BackendError(f"the model failed: {reply.get('error', 'no completion')}")
         return read(reply["completion"], self._settings, self.name)
@@ -107,11 +109,23 @@ class LlamaCppBackend:
             line = await process.stdout.readline()
             reply = json.loads(line) if line else None
         except (ValueError, RecursionError):
-            reply = {}
+            line, reply = b"?", None
+        if not line:
+            raise BackendError(await self._obituary(process))
         if not isinstance(reply, dict) or not reply:
             await self._stop()
-            raise BackendError("the model's process has died" if not reply else "the model's process babbles")
+            raise BackendError("the model's process babbles")
         return reply
+
+    async def _obituary(self, process: asyncio.subprocess.Process) -> str:
+        """One sentence on a process that has ended by itself."""
+        # To kill what is just ending would lose how it ended.
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), _ENDING)
+        await self._stop()
+        code = process.returncode
+        cause = f" ({signal.strsignal(-code)})" if code is not None and code < 0 else ""
+        return f"the model's process has died{cause}"
 
     async def _stop(self) -> None:
         process, self._process = self._process, None

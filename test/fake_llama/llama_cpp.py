@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,8 @@ class Llama:
         time.sleep(self._script.get("seconds", 0.0))
         if self._script.get("dies"):
             os._exit(3)
+        if self._script.get("crashes"):
+            os.kill(os.getpid(), signal.SIGILL)
         if self._script.get("fails"):
             raise RuntimeError("out of context")
         os.write(1, b"more talk\n")
