@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
-from motion import frames
+from motion import SECOND, frames
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
-from rclpy.qos import ReliabilityPolicy
+from rclpy.qos import ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.time import Time
 from ros_graph import Graph, Hosted
+from std_msgs.msg import Header
 
 from motion_seg_ros.msg import SkeletonArray
 from motion_seg_ros.nodes.tvsh_node import TvshNode
@@ -142,6 +145,61 @@ def test_an_impossible_qos_is_one_clear_error_and_the_node_lives(graph):
     assert "Traceback" not in graph.log("tvsh_node")
     assert process.poll() is None
     assert graph.interrupt("tvsh_node") == 0
+
+
+@pytest.mark.parametrize(
+    ("node", "parameters", "said"),
+    [
+        ("tvsh_node", {"qos_overrides./skeletons.subscription.reliability": "sometimes"}, "sometimes"),
+        ("humocon_node", {"topics": "people, a b"}, "'a b'"),
+        ("humocon_node", {"topics": "','"}, "topics must name at least one topic"),
+    ],
+)
+def test_a_topic_that_cannot_be_listened_to_is_one_clear_error(graph, node, parameters, said):
+    process = graph.start(node, **parameters)
+    graph.until(lambda: said in getattr(graph.diagnostics.get(node), "message", ""))
+    assert graph.diagnostics[node].level == b"\x02"
+    activates = "at least" not in said
+    assert graph.state(node) == ("inactive" if activates else "unconfigured")
+    # Nothing of the attempt is left: it is the same the next time, and after a new beginning.
+    if activates:
+        assert not graph.transition(node, "activate")
+        assert graph.transition(node, "cleanup")
+    assert process.poll() is None
+    assert graph.interrupt(node) == 0
+    assert "Traceback" not in graph.log(node)
+
+
+def test_what_came_while_a_node_did_not_listen_was_not_dropped(graph):
+    graph.start("tvsh_node")
+    graph.until(lambda: graph.state("tvsh_node") == "active")
+    publisher = graph.node.create_publisher(SkeletonArray, "skeletons", qos_profile_sensor_data)
+    stamp = itertools.count(SECOND, SECOND // 30)
+
+    def until_taken() -> None:
+        before = taken()
+        while taken() < before + 3:
+            say()
+            graph.spin(0.05)
+
+    def say() -> None:
+        publisher.publish(SkeletonArray(header=Header(stamp=Time(nanoseconds=next(stamp)).to_msg())))
+
+    def taken() -> int:
+        return int(dict(facts()).get("frames received", 0))
+
+    def facts() -> list[tuple[str, str]]:
+        known = graph.diagnostics.get("tvsh_node")
+        return [(fact.key, fact.value) for fact in known.values] if known else []
+
+    until_taken()
+    assert graph.transition("tvsh_node", "deactivate")
+    for _ in range(50):
+        say()
+    graph.spin(0.5)
+    assert graph.transition("tvsh_node", "activate")
+    until_taken()
+    assert int(dict(facts()).get("frames dropped", 0)) < 50
 
 
 def test_an_override_of_one_node_is_no_other_nodes(tmp_path):

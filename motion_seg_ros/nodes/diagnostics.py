@@ -30,6 +30,10 @@ class Monitor:
         self._renewed = 0.0
         self._sequences: dict[bytes, int] = {}
 
+    def begin(self) -> None:
+        """What publishers say from now on is for us; what they said meanwhile was not dropped on the way."""
+        self._sequences.clear()
+
     def state(self, health: Any) -> None:
         """Take over the fields of a health dataclass."""
         self.facts |= {name.replace("_", " "): str(value) for name, value in asdict(health).items()}

@@ -114,11 +114,11 @@ class GroundingNode(ManagedNode):
 
     def activate(self) -> None:
         self._stopping.clear()
+        self._skeletons = self.listen(SkeletonArray, "skeletons", self._take, SKELETONS_QOS)
+        self._boundaries = self.subscribe(SegmentEvent, "segment_events", self._cut, EVENTS_QOS)
         self._watcher = LatestWins(
             self._watch, WAITING, lambda: self.monitor.count("frames not watched"), "watcher"
         )
-        self._skeletons = self.listen(SkeletonArray, "skeletons", self._take, SKELETONS_QOS)
-        self._boundaries = self.subscribe(SegmentEvent, "segment_events", self._cut, EVENTS_QOS)
 
     def deactivate(self) -> None:
         self._stopping.set()

@@ -144,8 +144,7 @@ class HumoconNode(ManagedNode):
 
     @property
     def fed(self) -> bool:
-        # A signal may come before it is configured.
-        return any(self.count_publishers(topic) for topic in self.settings(HumoconSettings).topic_names)
+        return any(self.count_publishers(topic) for topic in self._node_settings.topic_names)
 
     def condition(self) -> tuple[bytes, str]:
         self.monitor.state(self._tokenizer.health)

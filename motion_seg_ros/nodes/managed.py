@@ -13,6 +13,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import NameValidationException
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSPolicyKind, QoSProfile, ReliabilityPolicy
@@ -20,6 +21,7 @@ from rclpy.qos_overriding_options import InvalidQosOverridesError, QoSOverriding
 from rclpy.subscription import Subscription
 
 from ..bags.conversion import RclpyTypes
+from ..plain_text import one_line
 from ..settings import check, parameter_names, setting
 from . import parameters
 from .diagnostics import ERROR, OK, WARN, Monitor, diagnostic_array
@@ -57,7 +59,8 @@ class ManagedNode(LifecycleNode):
     A subclass names them in ``SETTINGS`` and overrides ``configure``, ``activate``, ``deactivate`` and
     ``cleanup``. ``configure`` raises an error of ``EXPECTED_ERRORS`` or ``CONFIGURE_ERRORS`` when what it
     needs is missing or does not fit: the node then stays unconfigured, with that one sentence in the log and
-    in /diagnostics.
+    in /diagnostics. So it stays inactive where topics cannot be listened to by the names or the QoS that
+    parameters give them.
     """
 
     SETTINGS: tuple[type, ...] = ()
@@ -86,7 +89,7 @@ class ManagedNode(LifecycleNode):
         """Read parameters, load models, create publishers and services."""
 
     def activate(self) -> None:
-        """Create subscriptions, timers and threads."""
+        """Create subscriptions and timers, and threads after them."""
 
     def deactivate(self) -> None:
         """Undo :meth:`activate`; publishers still work."""
@@ -218,8 +221,21 @@ class ManagedNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         result = super().on_activate(state)
+        self.monitor.begin()
+        before = {*self.subscriptions, *self.timers}
         with self._spoken():
-            self.activate()
+            try:
+                self.activate()
+            except (*EXPECTED_ERRORS, NameValidationException) as error:
+                self._problem = f"cannot activate: {one_line(str(error), 300)}"
+                self.get_logger().error(self._problem)
+                for subscription in {*self.subscriptions} - before:
+                    self.destroy_subscription(subscription)
+                for timer in {*self.timers} - before:
+                    self.destroy_timer(timer)
+                super().on_deactivate(state)
+                return TransitionCallbackReturn.FAILURE
+        self._problem = ""
         self._state = "active"
         self.get_logger().info("active")
         return result

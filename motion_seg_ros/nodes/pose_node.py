@@ -68,12 +68,6 @@ class PoseNode(ManagedNode):
         if self._forget:  # here and not when it is deactivated: opening networks takes a second
             self._pipeline.reset()
             self._forget = False
-        self._worker = LatestWins(
-            self._process,
-            self._node_settings.queue_size,
-            lambda: self.monitor.count("frames dropped"),
-            name="pose",
-        )
         compressed = self._node_settings.image_transport == "compressed"
         self._images = self.listen(
             CompressedImage if compressed else ImageMessage,
@@ -83,6 +77,12 @@ class PoseNode(ManagedNode):
         )
         self._camera_info = self.create_subscription(
             CameraInfo, "camera_info", self._calibrate, qos_profile_sensor_data
+        )
+        self._worker = LatestWins(
+            self._process,
+            self._node_settings.queue_size,
+            lambda: self.monitor.count("frames dropped"),
+            name="pose",
         )
 
     def deactivate(self) -> None:

@@ -46,7 +46,8 @@ def run(make_nodes: Callable[[], Sequence[ManagedNode]], args: list[str] | None 
     while not ending.asked.is_set() and not any(node.finished for node in nodes):
         executor.spin_once(timeout_sec=POLL_S)
     for node in nodes:
-        drain(executor, node)
+        if not node.nothing_to_lose:
+            drain(executor, node)
         node.stop()
     failed = any(node.failed for node in nodes)
     for node in nodes:
