@@ -49,7 +49,9 @@ class Core:
     def find_concepts(self, frame: SkeletonFrame) -> None:
         """Let the transcriber know the motion concepts that are complete with this frame."""
         for told in self.tokenizer.update(frame) if self.tokenizer else ():
-            self.transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
+            self.transcriber.note_tokens(
+                told.frame_id, told.track_id, told.start, told.end, told.tokens, told.codebook
+            )
 
     def update(self, frame: SkeletonFrame) -> list[SegmentEvent]:
         """What is new with this frame."""

@@ -71,6 +71,22 @@ def test_what_comes_too_late_changes_no_final_event() -> None:
     assert len(seen) >= 4
 
 
+def test_numbers_of_two_codebooks_are_never_told_together() -> None:
+    transcriber = Transcriber()
+    events = []
+    for number, frame in enumerate(frames([("wave", 6.0)])):
+        codebook = "first" if number < 60 else "second"
+        if number % 4 == 0:
+            transcriber.note_tokens("map", "1", frame.stamp, frame.stamp + 1, (len(codebook),), codebook)
+        events += transcriber.update(frame)
+    events += transcriber.close()
+    told = [set(event.concept_tokens) for event in events]
+    assert {5} in told
+    assert told[-1] == {6}
+    assert all(len(tokens) < 2 for tokens in told)
+    assert transcriber.health.codebook_changes == 1
+
+
 def test_tokens_of_others_are_not_taken() -> None:
     assert all(event.concept_tokens == () for event, _ in transcribe(track_id="2"))
 

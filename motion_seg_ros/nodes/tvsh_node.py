@@ -34,7 +34,7 @@ from ..tvsh.transcriber import Transcriber, TranscriberConfig
 from ..tvsh.transcript import describe, sentence
 from .diagnostics import OK, STALE_S, WARN
 from .held_frames import ExactSettings, HeldFrames
-from .managed import EVENTS_QOS, SKELETONS_QOS, TYPES, ManagedNode
+from .managed import EVENTS_QOS, REFUSED_S, SKELETONS_QOS, TYPES, ManagedNode
 from .markers import caption_markers, transcript_marker
 from .recent_images import WAITING_BYTES, RecentImages
 from .runtime import run
@@ -246,7 +246,15 @@ class TvshNode(ManagedNode):
                 self._waits_since = time.monotonic()
                 self._go_on(ready)
             return
-        self._transcriber.note_tokens(told.frame_id, told.track_id, told.start, told.end, told.tokens)
+        changes = self._transcriber.health.codebook_changes
+        self._transcriber.note_tokens(
+            told.frame_id, told.track_id, told.start, told.end, told.tokens, told.codebook
+        )
+        if self._transcriber.health.codebook_changes > changes:
+            self.get_logger().warning(
+                f"concept tokens of another codebook came ({told.codebook[:12]}): those before are forgotten",
+                throttle_duration_sec=REFUSED_S,
+            )
         if self._captions.get_subscription_count():
             self._newest.setdefault(told.track_id, deque(maxlen=TOKENS)).extend(told.tokens)
 

@@ -18,17 +18,20 @@ class TokenLog:
     def __init__(self) -> None:
         self._tracks: OrderedDict[Hashable, _Spans] = OrderedDict()
 
-    def note(self, track: Hashable, start: int, end: int, tokens: Sequence[int]) -> None:
-        """Keep tokens, each over an equal part of [start, end) ns.
+    def note(self, track: Hashable, start: int, end: int, tokens: Sequence[int], codebook: str = "") -> bool:
+        """Keep tokens, each over an equal part of [start, end) ns; whether those before had another codebook.
 
         Tokens come in order of time: those that begin before the newest one, as when a bag is played again,
-        are the beginning of another past.
+        are the beginning of another past. Those that index another codebook are, too: numbers of two
+        codebooks say nothing beside each other.
         """
-        spans = self._tracks.setdefault(track, _Spans())
+        spans = self._tracks.setdefault(track, _Spans(codebook))
         self._tracks.move_to_end(track)
         if len(self._tracks) > _MOST_TRACKS:
             self._tracks.popitem(last=False)
-        if spans.starts and start < spans.starts[-1]:
+        strange = spans.codebook != codebook
+        spans.codebook = codebook
+        if strange or (spans.starts and start < spans.starts[-1]):
             spans.forget(len(spans.tokens))
         count = len(tokens)
         borders = [start + (end - start) * place // count for place in range(count + 1)]
@@ -37,6 +40,7 @@ class TokenLog:
         spans.tokens += tokens
         if len(spans.tokens) > 2 * _MOST_TOKENS:
             spans.forget(len(spans.tokens) - _MOST_TOKENS)
+        return strange
 
     def within(self, track: Hashable, start: int, end: int) -> tuple[int, ...]:
         """The tokens whose spans lie in [start, end], in order of time."""
@@ -54,9 +58,10 @@ class TokenLog:
 
 
 class _Spans:
-    """Tokens of one track, in order of time."""
+    """Tokens of one track, in order of time, that index one codebook."""
 
-    def __init__(self) -> None:
+    def __init__(self, codebook: str) -> None:
+        self.codebook = codebook
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.tokens: list[int] = []

@@ -67,6 +67,7 @@ class Health:
     tracks : tracks begun; live : tracks open now.
     segments : segments ended for good.
     tokens : motion concept tokens noted.
+    codebook_changes : times that a track's tokens came from another codebook; those before were forgotten.
     answers : answers that counted; late_answers : those that came too late, or about nobody seen then.
     """
 
@@ -79,6 +80,7 @@ class Health:
     live: int = 0
     segments: int = 0
     tokens: int = 0
+    codebook_changes: int = 0
     answers: int = 0
     late_answers: int = 0
 
@@ -181,16 +183,25 @@ class Transcriber:
         self.health.late_answers += not counts
         return counts
 
-    def note_tokens(self, frame_id: str, track_id: str, start: int, end: int, tokens: Sequence[int]) -> None:
-        """Take motion concepts of a track over [start, end) ns, in order of time.
+    def note_tokens(
+        self,
+        frame_id: str,
+        track_id: str,
+        start: int,
+        end: int,
+        tokens: Sequence[int],
+        codebook: str = "",
+    ) -> None:
+        """Take motion concepts of a track over [start, end) ns, in order of time, and whose numbers they are.
 
         Each event carries those whose spans lie in its segment when it is told. What comes after a segment's
         final event is not in it: those that come within the lag are always in it, and the same input gives
         the same final events then. Of a segment with more than 4096 it has the newest.
         """
         if self.config.concept_tokens and tokens:
-            self._tokens.note((frame_id, track_id), start, end, tokens)
+            strange = self._tokens.note((frame_id, track_id), start, end, tokens, codebook)
             self.health.tokens += len(tokens)
+            self.health.codebook_changes += strange
 
     def close(self) -> list[SegmentEvent]:
         """End everything that is open; a frame that comes later begins anew."""
