@@ -51,21 +51,25 @@ class Recogniser:
         self._counts = np.zeros(0, np.intp)
         self._points = np.zeros((EXEMPLARS, 0, len(self._metric)))
         self._squares = np.zeros((EXEMPLARS, 0))
-        # Open steps in the metric, and their squared distances (EXEMPLARS * slots) from all those points.
+        # Open steps in the metric, their squared distances (EXEMPLARS * slots) from all those points, and
+        # those (slots) from the nearest of each prototype.
         self._open = Rows(most, len(self._metric))
         self._far = Rows(most, 0)
+        self._near = Rows(most, 0)
 
     def push(self, point: Array) -> None:
         """Take the newest open step (size,), projected."""
         self._follow_memory()
         self._open.push(point @ self._metric)
         self._far.push(0.0)
+        self._near.push(0.0)
         self._compare(slice(-1, None), _ALL)
 
     def pop(self) -> None:
         """Close the oldest open step."""
         self._open.pop()
         self._far.pop()
+        self._near.pop()
 
     def refresh(self, points: Array) -> None:
         """Follow a metric that has moved; ``points`` (m, size) are the m open steps, projected."""
@@ -87,11 +91,12 @@ class Recogniser:
         falls from 1 at distance 0 to 0.5 at the threshold.
         """
         self._follow_memory()
-        distances, ids = self._distances(self._kept(slice(begin, end)), self._counts), self._ids
+        run, ids = slice(begin, end), self._ids
+        distances = self._distances(self._kept(run), self._near.values[run], self._counts)
         if own:
             points = own.points @ self._metric
-            far = _squared_distances(self._open.values[begin:end], points, (points**2).sum(axis=1))
-            apart = self._distances(far[:, :, None], np.array([len(points)]))
+            far = _squared_distances(self._open.values[run], points, (points**2).sum(axis=1))[:, :, None]
+            apart = self._distances(far, far.min(axis=1), np.array([len(points)]))
             distances, ids = np.append(distances, apart), np.append(ids, own.motion_id)
         distances = np.where(ids == other_than, np.inf, distances)
         nearest = int(distances.argmin()) if len(distances) else 0
@@ -99,14 +104,14 @@ class Recogniser:
             return -1, 0.0
         return int(ids[nearest]), 1.0 - float(distances[nearest]) / self._threshold / 2.0
 
-    def _distances(self, far: Array, counts: NDArray[np.intp]) -> Array:
+    def _distances(self, far: Array, near: Array, counts: NDArray[np.intp]) -> Array:
         """(N,) distances of a run from N others.
 
         ``far`` (n, m, N) are the squared distances of its points from those of the others, which have
-        ``counts`` (N,) points; infinite beyond.
+        ``counts`` (N,) points, infinite beyond; ``near`` (n, N) those from the nearest of each.
         """
         count, others = len(far), np.arange(len(counts))
-        ours, theirs = np.sort(far.min(axis=1), axis=0), np.sort(far.min(axis=0), axis=0)
+        ours, theirs = np.sort(near, axis=0), np.sort(far.min(axis=0), axis=0)
         middle = ours[(count - 1) // 2] + ours[count // 2]
         middle += theirs[(counts - 1) // 2, others] + theirs[counts // 2, others]
         distances: Array = np.sqrt(np.maximum(middle / 4.0, 0.0) / len(self._metric))
@@ -117,7 +122,9 @@ class Recogniser:
         points, squares = self._points[:, slots], self._squares[:, slots]
         flat = points.reshape(-1, points.shape[2])
         fresh = _squared_distances(self._open.values[steps], flat, squares.ravel())
-        self._kept(steps)[:, :, slots] = fresh.reshape(len(fresh), *squares.shape)
+        far = fresh.reshape(len(fresh), *squares.shape)
+        self._kept(steps)[:, :, slots] = far
+        self._near.values[steps][:, slots] = far.min(axis=1)
 
     def _kept(self, steps: slice) -> Array:
         """(n, EXEMPLARS, slots) squared distances of n open steps, to be written to."""
@@ -147,9 +154,10 @@ class Recogniser:
         self._counts = np.append(self._counts, np.ones(more, np.intp))
         self._points = np.concatenate((self._points, np.zeros((EXEMPLARS, more, self._points.shape[2]))), 1)
         self._squares = np.concatenate((self._squares, np.full((EXEMPLARS, more), np.inf)), 1)
-        self._far = Rows(self._open.most, self._squares.size)
+        self._far, self._near = (Rows(self._open.most, size) for size in (self._squares.size, len(self._ids)))
         for _ in range(len(self._open)):
             self._far.push(0.0)
+            self._near.push(0.0)
         self._compare(_ALL, _ALL)
 
     def _measure(self, slots: NDArray[np.intp]) -> None:
