@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from motion_seg_ros import __version__
 from motion_seg_ros.commands import (
     bag,
     benchmark,
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="motion-seg", description="Live transcripts of human motion: what can be done without ROS."
     )
+    parser.add_argument("--version", action="version", version=f"motion-seg {__version__}")
     # The commands know nothing of ROS; who asks for the live nodes gets them from here.
     parser.set_defaults(open_ros_player=_open_ros_player)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -254,3 +254,16 @@ def test_shared_recordings_end_to_end(data_dir: Path, tmp_path: Path) -> None:
         )
     assert spans[0] == spans[1]
     assert len(spans[0]) >= 5
+
+
+def test_the_help_names_every_method_of_the_benchmark_and_the_version_is_told(capsys) -> None:
+    from motion_seg_ros import __version__
+    from motion_seg_ros.evaluation.benchmark import METHODS
+
+    for arguments in (["benchmark", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+    told = " ".join(capsys.readouterr().out.replace("-\n", "-").split())
+    assert told.endswith(f"motion-seg {__version__}")
+    assert all(method in told.replace(" ", "") for method in METHODS)

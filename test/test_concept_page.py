@@ -131,6 +131,14 @@ def test_the_nearest_moment_is_shown_and_one_of_each_clip_is_named() -> None:
     np.testing.assert_allclose(motions(data["moments"])[1, -1], REST, atol=1.1 * MILLIMETRE)
 
 
+def test_what_is_heard_only_at_the_beginning_of_clips_is_shown_too() -> None:
+    data = pack_concepts(ConceptPage("", "", book(), [spoken([2, 0, 0, 0])]))["data"]
+    assert (data["usage"][2], data["places"][2]) == (1, [["clip", 0.13]])
+    # What came before the clip is its first frame.
+    shown = motions(data["moments"])[data["moments"]["index"][2]]
+    np.testing.assert_allclose(shown[0], shown[-5], atol=1.1 * MILLIMETRE)
+
+
 def test_hostile_names_cannot_leave_the_data(tmp_path: Path) -> None:
     hostile = "</script><script>alert(1)</script>"
     given = spoken([0, 1, 2, 0], name=hostile, label=hostile)

@@ -41,7 +41,12 @@ def add(commands: Commands) -> None:
         default=0.0,
         help="seconds until a stream's labels are final (default: as tvsh_node)",
     )
-    benchmark.add_argument("--method", default="tvsh", help="tvsh, a peer, or all (default %(default)s)")
+    benchmark.add_argument(
+        "--method",
+        default="tvsh",
+        help="tvsh; a peer: equal-pieces, tsc, self-expressive, spectral, ward, ruptures, window-statistics, "
+        "nearest-centroid, clasp or floss; or all that can be run so (default %(default)s)",
+    )
     benchmark.add_argument(
         "--features",
         choices=("skeleton", "concepts"),

@@ -81,6 +81,8 @@ def load_motion(
         return read_bag(path)
     if path.is_dir():
         return _load_folder(path, body_model, read_bag)
+    if not path.exists():
+        raise DatasetError(f"{path} does not exist")
     try:
         match path.suffix.lower():
             case ".npz":

@@ -152,22 +152,26 @@ def _pack_data(book: CodebookFile, clips: Sequence[SpokenClip]) -> dict[str, Any
     count, length = book.decoded.shape[:2]
     usage = np.zeros(count, np.int64)
     labels: list[Counter[str]] = [Counter() for _ in range(count)]
-    best: list[list[tuple[float, int, int]]] = [[] for _ in range(count)]
+    best: list[list[tuple[bool, float, int, int]]] = [[] for _ in range(count)]
     for number, spoken in enumerate(clips):
         usage += np.bincount(spoken.tokens, minlength=count)
         for token, label in zip(spoken.tokens.tolist(), _token_labels(spoken), strict=True):
             labels[token][label] += 1
         away = ((spoken.embeddings - book.codebook[spoken.tokens]) ** 2).sum(axis=1)
         for token in np.unique(spoken.tokens):
-            # One moment a clip, and none that begins before the clip.
-            places = np.flatnonzero((spoken.tokens == token) & (spoken.ends >= length / RATE * 1e9))
-            if len(places):
-                place = int(places[away[places].argmin()])
-                best[token] = sorted([*best[token], (float(away[place]), number, place)])[:_MOMENTS]
+            # One moment a clip.
+            early = spoken.ends < length / RATE * 1e9
+            found_here = [
+                (bool(early[place]), float(away[place]), number, int(place))
+                for place in np.flatnonzero(spoken.tokens == token)
+            ]
+            best[token] = sorted([*best[token], min(found_here)])[:_MOMENTS]
+    # Moments that begin before their clip only where a concept has no other.
+    best = [[moment for moment in found if moment[0] == found[0][0]] for found in best]
     moments = np.full((count, length, 22, 3), np.nan)
     for token, found in enumerate(best):
         if found:
-            _, number, place = found[0]
+            *_, number, place = found[0]
             moments[token] = _moment(clips[number], place, length)
     known = any(label for counter in labels for label in counter)
     told = [counter.most_common(_LABELS) if known else [] for counter in labels]
@@ -186,7 +190,7 @@ def _pack_data(book: CodebookFile, clips: Sequence[SpokenClip]) -> dict[str, Any
         "places": [
             [
                 [visible(clips[n].clip.name), round(float(clips[n].ends[place]) / 1e9, 2)]
-                for _, n, place in found
+                for *_, n, place in found
             ]
             for found in best
         ],
