@@ -191,31 +191,58 @@ def test_a_refusal_is_not_read_to_its_end(server):
         ask(server)
 
 
-def test_options_that_a_server_does_not_know_are_left_out(server):
+@pytest.mark.parametrize(
+    ("knows", "status", "refusals"),
+    [
+        (lambda body: "logprobs" not in body, 400, 1),
+        # As llama-cpp-python's server does.
+        (lambda body: body.get("response_format", {}).get("type") != "json_schema", 500, 2),
+        (lambda body: not {"logprobs", "response_format"} & set(body), 422, 4),
+    ],
+)
+def test_what_a_server_does_not_know_is_left_out(server, knows, status, refusals):
     def old(request):
-        body = server.requests[-1]
-        known = not {"logprobs", "response_format"} & set(body)
-        request.send(completion(said()), 200) if known else request.send(b"what?", 400)
+        known = knows(server.requests[-1])
+        request.send(completion(said()), 200) if known else request.send(b"what?", status)
 
     server.reply = old
 
-    async def thrice():
+    async def until_it_answers():
+        backend = OpenAIBackend(ServerSettings(model="tiny", base_url=server.url))
+        for _ in range(refusals):
+            with pytest.raises(BackendError, match=rf"HTTP {status}\): it is asked for") as raised:
+                await backend.ask(QUESTION)
+            assert raised.value.transient
+        answer = await backend.ask(QUESTION)
+        server.reply = sends(b"", 500)
+        with pytest.raises(BackendError, match="500") as raised:
+            await backend.ask(QUESTION)
+        server.reply = old
+        again = await backend.ask(QUESTION)
+        await backend.close()
+        return answer, again, str(raised.value)
+
+    answer, again, failure = asyncio.run(until_it_answers())
+    assert answer == again
+    assert answer.phrases == ("waving", "squatting")
+    # Who has answered is only out of order.
+    assert "asked for" not in failure
+
+
+def test_a_server_that_refuses_everything_is_given_up(server):
+    server.reply = sends(b"", 400)
+
+    async def all_ways():
         backend = OpenAIBackend(ServerSettings(model="tiny", base_url=server.url))
         told = []
-        for _ in range(2):
-            with pytest.raises(BackendError, match="asked without") as raised:
+        for _ in range(6):
+            with pytest.raises(BackendError, match="400") as raised:
                 await backend.ask(QUESTION)
             told.append(raised.value.transient)
-        answer = await backend.ask(QUESTION)
-        server.reply = sends(b"", 400)
-        with pytest.raises(BackendError, match="400") as raised:
-            await backend.ask(QUESTION)
         await backend.close()
-        return [*told, raised.value.transient], answer
+        return told
 
-    told, answer = asyncio.run(thrice())
-    assert told == [True, True, False]
-    assert answer.phrases == ("waving", "squatting")
+    assert asyncio.run(all_ways()) == [True] * 4 + [False] * 2
 
 
 def test_a_server_that_is_not_there(server):
