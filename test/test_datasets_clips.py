@@ -14,10 +14,10 @@ from motion_seg_ros.bags.sources import open_source
 from motion_seg_ros.bags.writer import BagWriter
 from motion_seg_ros.datasets.clips import Clip, load_motion
 from motion_seg_ros.datasets.errors import DatasetError
-from motion_seg_ros.humocon.synthesis import synthetic_motion
+from motion_seg_ros.humocon.synthesis import synthetic_sequence
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 
-MOTION = synthetic_motion(np.random.default_rng(0), 2.0)
+MOTION = synthetic_sequence(np.random.default_rng(0), 2.0).joints
 # x forward, y left, z up to y up: what a motion file would hold.
 Y_UP = MOTION[..., [1, 2, 0]]
 

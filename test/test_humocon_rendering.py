@@ -10,7 +10,7 @@ from motion import REST
 
 from motion_seg_ros.humocon.rendering import render
 from motion_seg_ros.humocon.scene import Scene, random_scene
-from motion_seg_ros.humocon.synthesis import synthetic_motion, synthetic_sequence
+from motion_seg_ros.humocon.synthesis import synthetic_sequence
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 
 
@@ -45,7 +45,7 @@ def around(values: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_next_frame_at_the_flow_is_this_frame(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    joints = synthetic_motion(rng, 6.0)[::2]
+    joints = synthetic_sequence(rng, 6.0).joints[::2]
     size = 160
     scene = unshaded(random_scene(rng, joints, size))
     frames, flow = render(joints, scene, size)
@@ -124,7 +124,7 @@ def test_the_person_is_in_the_picture() -> None:
     shares, heights = [], []
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        joints = synthetic_motion(rng, 4.0)
+        joints = synthetic_sequence(rng, 4.0).joints
         scene = random_scene(rng, joints, 64)
         seen = (joints - scene.position) @ scene.axes.T
         assert (seen[..., 2] > 0.3).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motion_seg_ros.humocon.synthesis import SYNTHESIS_FPS, synthetic_motion, synthetic_sequence, vocabulary
+from motion_seg_ros.humocon.synthesis import SYNTHESIS_FPS, synthetic_sequence, vocabulary
 from motion_seg_ros.skeleton.joint_sets import SMPL22
 
 INDEX = {name: i for i, name in enumerate(SMPL22.joints)}
@@ -141,7 +141,7 @@ def test_unknown_words_and_no_time_are_refused() -> None:
     with pytest.raises(ValueError, match="fly"):
         synthetic_sequence(np.random.default_rng(0), 5.0, ["fly"])
     with pytest.raises(ValueError, match="0 s"):
-        synthetic_motion(np.random.default_rng(0), 0.0)
+        synthetic_sequence(np.random.default_rng(0), 0.0)
 
 
 def test_things_are_done_in_several_ways() -> None:

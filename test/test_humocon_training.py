@@ -19,12 +19,13 @@ from motion_seg_ros.humocon.contract import MOTION, VIDEO, ModelError  # noqa: E
 from motion_seg_ros.humocon.export import Graph, check_parity, export  # noqa: E402
 from motion_seg_ros.humocon.modelling import ConceptModel  # noqa: E402
 from motion_seg_ros.humocon.motions import Windows, load_motions, names_of  # noqa: E402
-from motion_seg_ros.humocon.objective import TERMS, Batch, Objective  # noqa: E402
+from motion_seg_ros.humocon.objective import Batch, Objective  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
 from motion_seg_ros.humocon.synthesis import deeds  # noqa: E402
 from motion_seg_ros.humocon.training import LOST_BATCH, TrainingLost, train  # noqa: E402
 from motion_seg_ros.settings_file import load_settings  # noqa: E402
 
+TERMS = ("motion", "video", "pose", "dis", "act", "align", "names")
 TINY = load_settings(TrainingConfig, CONFIGS / "concepts_tiny.yaml")
 # Nothing but motion, as fast as it goes.
 SHORT = replace(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -115,10 +114,6 @@ class Grounding:
             ],
             "notes": list(self.notes),
         }
-
-    def trace_json(self) -> str:
-        """:meth:`trace` as one line."""
-        return json.dumps(self.trace(), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

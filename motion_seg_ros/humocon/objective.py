@@ -13,7 +13,6 @@ from motion_seg_ros.humocon.modelling import ConceptModel, Encoded, HyperClassif
 from motion_seg_ros.humocon.quantiser import Quantiser
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
-TERMS = ("motion", "video", "pose", "dis", "act", "align", "names")
 # States of a batch that L_dis and L_act look at: their cost is quadratic in them.
 _STATES = 64
 

@@ -103,11 +103,6 @@ def deeds() -> tuple[str, ...]:
     return tuple(dict.fromkeys(deed(name) for name in vocabulary()))
 
 
-def synthetic_motion(rng: np.random.Generator, seconds: float) -> Array:
-    """(T, 22, 3) metres: somebody doing one thing after another, at 30 Hz; see :func:`synthetic_sequence`."""
-    return synthetic_sequence(rng, seconds).joints
-
-
 def synthetic_sequence(
     rng: np.random.Generator, seconds: float, names: Sequence[str] | None = None
 ) -> Synthetic:
