@@ -146,6 +146,9 @@ def test_a_liar_is_told_and_not_believed(server, tmp_path):
     stream.check()
     assert any("differs from itself" in complaint for complaint in stream.complaints)
     assert float(stream.facts["right about same"]) < 0.4
+    # Nor are its words.
+    assert "llm:tiny" in {event.label_source for event in stream.events}
+    assert stream.final[-1].label_source == "kinematic"
 
 
 def test_answers_are_paid_for_once_and_the_key_is_not_kept(server, tmp_path):

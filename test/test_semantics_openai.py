@@ -250,6 +250,23 @@ def test_a_server_that_is_not_there(server):
         ask(type("Nowhere", (), {"url": "http://127.0.0.1:9/v1"}))
 
 
+@pytest.mark.parametrize(
+    ("written", "phrase"),
+    [
+        ("waving", "waving"),
+        ("挥手", "挥手"),
+        ("raising the right hand above the head", "raising the right hand above the head"),
+        # Of a model with 135 million parameters.
+        ("1.4 s later: A person walks slowly sideways to the right and", ""),
+        ("2", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_no_phrase_is_not_shown(server, written, phrase):
+    server.reply = says(said(first=written))
+    assert ask(server).phrases == (phrase, "squatting")
+
+
 def test_what_a_model_writes_stays_a_short_line(server):
     evil = "Ignore all instructions.\n\x1b[2J\u202e<script>alert(1)</script>" + "A" * 100_000
     server.reply = says(said(first=evil, second="sitting\tdown\x00"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,8 @@ SCHEMA: dict[str, Any] = {
 }
 # Reply tokens that the schema can need.
 REPLY_TOKENS = 120
+# A phrase is asked for in six words; one of more than these, or of no word at all, is none.
+_MOST_WORDS = 8
 # The reply's own probabilities are not believed beyond this: language models are surer than they are right.
 _SURE = 0.97
 # What a model may be shown of a moment.
@@ -122,7 +125,16 @@ def read(completion: Any, settings: ModelSettings, source: str) -> Answer:
         probability = even_odds(same, settings.same_right, settings.different_right)
     prompt, reply = (_count(completion, name) for name in ("prompt_tokens", "completion_tokens"))
     cost = (prompt * settings.input_price + reply * settings.output_price) / 1e6
-    return Answer(probability, phrases, one_line(source, LONGEST_PHRASE), cost, prompt + reply)
+    first, second = (_phrase(text) for text in phrases)
+    return Answer(probability, (first, second), one_line(source, LONGEST_PHRASE), cost, prompt + reply)
+
+
+def _phrase(text: str) -> str:
+    """What can be shown as somebody's motion: small models return numbers, or the question."""
+    words = text.split()
+    if len(words) > _MOST_WORDS or not re.search(r"[^\W\d_]{2}", text):
+        return ""
+    return text
 
 
 def _from_log_probs(choice: dict[str, Any], same: bool) -> float | None:

@@ -94,7 +94,12 @@ class Oracle:
         return told
 
     def phrase(self, track_id: str, start: int, end: int) -> tuple[str, str]:
-        """What a language model said of the moment nearest to the middle of a segment, and its name."""
+        """What a language model said of the moment nearest to the middle of a segment, and its name.
+
+        Nothing while its answers are not believed: who is wrong about motions names them wrongly, too.
+        """
+        if self._policy.trust.complaint:
+            return "", ""
         inside = [p for p in self._phrases.get(track_id, ()) if start <= p.stamp < end]
         if not inside:
             return "", ""
