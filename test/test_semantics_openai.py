@@ -256,8 +256,9 @@ def test_a_server_that_is_not_there(server):
         ("waving", "waving"),
         ("挥手", "挥手"),
         ("raising the right hand above the head", "raising the right hand above the head"),
-        # Of a model with 135 million parameters.
+        # The next three are of a model with 135 million parameters.
         ("1.4 s later: A person walks slowly sideways to the right and", ""),
+        ("2018-07-31 9.0 s later:A person sits down.", ""),
         ("2", ""),
         ("", ""),
     ],

@@ -35,8 +35,6 @@ SCHEMA: dict[str, Any] = {
 }
 # Reply tokens that the schema can need.
 REPLY_TOKENS = 120
-# A phrase is asked for in six words; one of more than these, or of no word at all, is none.
-_MOST_WORDS = 8
 # The reply's own probabilities are not believed beyond this: language models are surer than they are right.
 _SURE = 0.97
 # What a model may be shown of a moment.
@@ -130,11 +128,9 @@ def read(completion: Any, settings: ModelSettings, source: str) -> Answer:
 
 
 def _phrase(text: str) -> str:
-    """What can be shown as somebody's motion: small models return numbers, or the question."""
-    words = text.split()
-    if len(words) > _MOST_WORDS or not re.search(r"[^\W\d_]{2}", text):
-        return ""
-    return text
+    """What can be shown as somebody's motion, else "": small models write numbers, or the question again."""
+    words = re.search(r"[^\W\d_]{2}", text) and not text.lstrip()[:1].isdigit()
+    return text if words else ""
 
 
 def _from_log_probs(choice: dict[str, Any], same: bool) -> float | None:
