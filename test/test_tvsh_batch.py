@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_baselines import motions
 
+from motion_seg_ros.evaluation.baselines import BASELINES
 from motion_seg_ros.evaluation.metrics import score
 from motion_seg_ros.tvsh import clustering
 from motion_seg_ros.tvsh.agglomeration import agglomerate, runs_between
@@ -67,6 +68,14 @@ def test_the_metric_does_not_see_what_wanders_all_the_time() -> None:
     measured = whiten(loud, 10, 1e-9)
     rest = measured - moving_mean(measured, 10)
     assert rest.T @ rest / len(rest) == pytest.approx(np.eye(6), abs=1e-3)
+
+
+def test_more_frames_than_can_be_compared_are_refused() -> None:
+    with pytest.raises(ValueError, match="12001 frames are too many to compare every two of them"):
+        segment_sequence(np.zeros((12_001, 2)), FPS, CONFIG, clusters=3)
+    for peer in ("tsc", "self-expressive", "spectral"):
+        with pytest.raises(ValueError, match="12001 frames are too many"):
+            BASELINES[peer].run(np.zeros((12_001, 2)), FPS, 3)
 
 
 @pytest.mark.parametrize("length", [7, 40, 41, 300])

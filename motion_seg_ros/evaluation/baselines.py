@@ -16,7 +16,7 @@ from motion_seg_ros.evaluation import causal
 from motion_seg_ros.evaluation.causal import library
 from motion_seg_ros.evaluation.found import Found
 from motion_seg_ros.tvsh.admm import EmbeddingConfig, embed
-from motion_seg_ros.tvsh.clustering import cosine_affinity, k_means, leading_vectors, normalised
+from motion_seg_ros.tvsh.clustering import check_length, cosine_affinity, k_means, leading_vectors, normalised
 from motion_seg_ros.tvsh.self_expressive import self_expressive_codes
 from motion_seg_ros.tvsh.sequence_metric import signed_columns, unit_rows
 
@@ -57,6 +57,7 @@ def tsc(data: Array, fps: float, clusters: int | None) -> Found:
     """Temporal Subspace Clustering (Li, Li and Fu, ICCV 2015): the embedding with all links 1, and
     normalised cuts of the cosines of the codes."""
     number = _known(clusters)
+    check_length(len(data))
     _, codes = embed(signed_columns(data), np.ones(len(data)), TSC, seed=SEED)
     return _cut(cosine_affinity(codes), number)
 
@@ -64,12 +65,14 @@ def tsc(data: Array, fps: float, clusters: int | None) -> Found:
 def self_expressive(data: Array, fps: float, clusters: int | None) -> Found:
     """The same with every frame coded by the others instead of by a dictionary."""
     number = _known(clusters)
+    check_length(len(data))
     codes = self_expressive_codes(signed_columns(data), np.ones(len(data)), TSC)
     return _cut(codes + codes.T + _CONNECTED, number)
 
 
 def spectral_window(data: Array, fps: float, clusters: int | None) -> Found:
     """Spectral clustering of the cosines of centred vectors within a Gaussian window of 1 s."""
+    check_length(len(data))
     unit = unit_rows(data - data.mean(axis=0))
     times = np.arange(len(data)) / fps
     near = np.exp(-((times[:, None] - times[None, :]) ** 2) / 2)

@@ -233,7 +233,12 @@ def run_file(path: Path, folder: Path, method: str, config: BenchmarkConfig, out
     """Run one method on one file; write its labels under ``out``."""
     observe = concept_features(EncoderConfig(config.weights)) if config.features == "concepts" else None
     recording = load_recording(path, folder, observe)
-    found = run_one(recording, method, config)
+    try:
+        found = run_one(recording, method, config)
+    except MissingLibrary:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     target = out / f"{recording.name}.npz"
     target.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {"labels": found.labels.astype(np.int32)}

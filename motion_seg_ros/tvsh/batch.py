@@ -19,6 +19,7 @@ from motion_seg_ros.tvsh.agglomeration import agglomerate, runs_between
 from motion_seg_ros.tvsh.clustering import (
     Labels,
     chain_labels,
+    check_length,
     cosine_affinity,
     in_order,
     k_means,
@@ -117,12 +118,14 @@ def segment_sequence(
 
     Raises
     ------
-    ValueError : no frame, values that are not finite, shapes that do not agree, a number of motions below 1.
+    ValueError : no frame or too many, values that are not finite, shapes that do not agree, a number of
+        motions below 1.
     """
     config = config or BatchConfig()
     count = len(data)
     if data.ndim != 2 or not count or not np.isfinite(data).all():
         raise ValueError(f"data must be (N, d) finite values with N >= 1, not {data.shape}")
+    check_length(count)
     if clusters is not None and clusters < 1:
         raise ValueError(f"clusters must be at least 1, not {clusters}")
     if links is not None and (links.shape != (count,) or not ((links >= 0) & (links <= 1)).all()):

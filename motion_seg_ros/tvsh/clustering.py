@@ -13,6 +13,19 @@ Labels = NDArray[np.int32]
 _RESTARTS, _ROUNDS = 10, 100
 
 
+# Frames of which every two are compared: an affinity of 1.2 GB, of which there are up to five at a time.
+MOST_FRAMES = 12_000
+
+
+def check_length(frames: int) -> None:
+    """ValueError for more frames than every two of which can be compared."""
+    if frames > MOST_FRAMES:
+        raise ValueError(
+            f"{frames} frames are too many to compare every two of them, {MOST_FRAMES} at the most: "
+            "divide them, or use --mode stream"
+        )
+
+
 def cosine_affinity(codes: Array) -> Array:
     """max(0, cos(z_i, z_j)) of codes (r, N); (N, N), 0 for a code of zeros."""
     length = np.linalg.norm(codes, axis=0)
