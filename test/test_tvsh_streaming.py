@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from motion_seg_ros.tvsh.code_stream import CodeStream
 from motion_seg_ros.tvsh.dictionary import AdaptiveDictionary
+from motion_seg_ros.tvsh.recognition import Recogniser
 from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 from motion_seg_ros.tvsh.streaming import StreamingSegmenter
 from motion_seg_ros.tvsh.whitening import Whitening
@@ -168,6 +169,31 @@ def test_cost_of_a_frame_does_not_grow_with_the_stream_and_is_small():
     assert np.median(cost[-600:]) < 2 * np.median(cost[300:900])
     # 1 ms on an idle core; the bound leaves room for a busy machine.
     assert np.median(cost) < 10e-3
+
+
+def test_what_is_done_twice_a_second_is_done_with_different_steps(monkeypatch):
+    done = []
+
+    def note(owner, name):
+        inner = getattr(owner, name)
+
+        def noted(self, *given):
+            done.append((segmenter.resampler.steps, owner))
+            inner(self, *given)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    for owner, name in ((Whitening, "refresh"), (AdaptiveDictionary, "sweep"), (Recogniser, "refresh")):
+        note(owner, name)
+    segmenter = StreamingSegmenter(12, SegmenterConfig())
+    for i, vector in enumerate(patterns(np.repeat([0, 1], 150), dimension=12, fps=15)):
+        segmenter.update(round(i * 1e9 / 15), vector)
+    steps = {owner: [step for step, who in done if who is owner] for _, owner in done}
+    assert all(set(np.diff(taken[1:])) == {8} for taken in steps.values())
+    # Only the first step that has codes needs them all at once.
+    assert steps[Whitening][0] == steps[Recogniser][0] == 12
+    later = [step for taken in steps.values() for step in taken if step > 12]
+    assert len(later) == len(set(later))
 
 
 def test_metric_quiets_what_wanders_and_keeps_what_is_steady():
