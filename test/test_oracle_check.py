@@ -171,6 +171,17 @@ def test_made_up_motion_can_be_fitted_on(tmp_path):
         (lambda path: clips(path, offsets=np.array([0, 240])), "offsets"),
         (lambda path: clips(path, offsets=np.arange(0, 241, 40)[::-1]), "offsets must rise"),
         (lambda path: recording(path, ("stand",)), "no recording has two moments"),
+        (
+            lambda path: np.savez(
+                path,
+                joints=np.ones((5, 2, 3), np.float32),
+                joint_names=["a", "b"],
+                labels=np.zeros(5, int),
+                names=["c"],
+                fps=15.0,
+            ),
+            "x.npz: no left_hip",
+        ),
     ],
 )
 def test_what_cannot_be_checked_is_one_sentence(tmp_path, capsys, make, said):
@@ -197,6 +208,16 @@ def test_options_that_make_no_sense_are_one_sentence(tmp_path, capsys, options):
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["oracle", "fit", "--out", str(tmp_path / "o.json")]) == 2
     assert "DATA or --synthetic" in capsys.readouterr().err
+
+
+def test_nothing_is_measured_in_the_place_of_what_is_missing(tmp_path, capsys, monkeypatch):
+    recording(tmp_path / "r.npz")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    options = ["--backend", "llama_cpp", "--out", str(tmp_path / "o.npz")]
+    assert main(["oracle", "check", str(tmp_path / "r.npz"), *options]) == 2
+    assert capsys.readouterr().err == (
+        "motion-seg: the backend llama_cpp needs tenacity, and nothing else is measured in its place\n"
+    )
 
 
 def asked_of_a_server(tmp_path, server, *options, pairs=8):

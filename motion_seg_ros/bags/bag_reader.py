@@ -50,6 +50,8 @@ class Bag:
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise SourceError(f"{path} does not exist")
         self.path = path
         self.problem = self._damage = ""
         self.notes = _notes(path)

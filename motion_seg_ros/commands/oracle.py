@@ -132,9 +132,8 @@ def _backend(options: argparse.Namespace) -> tuple[Backend, AskingConfig]:
         backend: Backend = EncoderBackend(_encoder(options), load_calibrations(options.calibration))
     else:
         backend, note = open_backend(settings, encoder_backend)
-        # What is measured must be what was asked for.
         if note:
-            raise ValueError(note)
+            raise ValueError(f"{note.partition(':')[0]}, and nothing else is measured in its place")
     if options.backend in (OPENAI, LLAMA_CPP):
         return backend, settings
     # Nobody pays for these, and one that fails on a moment fails on no other for it.

@@ -111,9 +111,11 @@ def _clips(file: Path, archive: Archive) -> NamedClips:
 def _smpl22(file: Path, joints: NDArray[np.floating], names: Sequence[str]) -> NDArray[np.float64]:
     try:
         names = names or names_of(joints.shape[1])
+        return to_rep103(joints_by_name(names, joints), guess_axes(joints, names))
     except KeyError as error:
         raise DatasetError(f"{file}: {joints.shape[1]} joints without names") from error
-    return to_rep103(joints_by_name(names, joints), guess_axes(joints, names))
+    except ValueError as error:
+        raise DatasetError(f"{file}: {error}") from error
 
 
 def draw_pairs(

@@ -239,5 +239,7 @@ def load_calibrations(path: Path | None = None) -> tuple[Calibration, ...]:
             )
             for item in content["calibrations"]
         )
+    except KeyError as error:
+        raise InputError(f"{path or SHIPPED} is no calibration: it has no {reason(error)}") from error
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path or SHIPPED} is no calibration that can be read: {reason(error)}") from error
