@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -87,6 +88,22 @@ def test_a_signal_to_everybody_while_people_move(graph, tmp_path):
     assert recorded == [from_message(event) for event in events]
     assert Bag(out / "bag").problem == ""
     assert len((out / "events.jsonl").read_text().splitlines()) == len(events)
+
+
+def test_an_event_that_is_none_ends_no_recording(graph, tmp_path):
+    out = tmp_path / "out"
+    process = graph.start("record_node", out=out)
+    events = graph.publisher(SegmentEvent, "segment_events")
+    graph.until(lambda: events.get_subscription_count() == 1)
+    events.publish(SegmentEvent(type=77))
+    graph.until(lambda: graph.fact("record_node", "events refused") == "1")
+    events.publish(SegmentEvent(track_id="good", final=True, type=SegmentEvent.ENDED))
+    graph.until(lambda: (out / "events.jsonl").read_text())
+    assert process.poll() is None
+    assert graph.interrupt("record_node") == 0
+    assert "Traceback" not in graph.log("record_node")
+    (line,) = (out / "events.jsonl").read_text().splitlines()
+    assert json.loads(line)["track_id"] == "good"
 
 
 @pytest.mark.parametrize("exact", [False, True], ids=["live", "exact"])

@@ -118,9 +118,11 @@ def test_cameras_are_encoded_in_one_call(graph, weights):
     assert "cuda is not in this ONNX Runtime: the encoder runs on cpu" in graph.log("humocon_node")
 
 
-def test_bad_frames_are_survived_and_counted(graph, weights):
+@pytest.mark.parametrize("batch_period", [0.0, 0.5])
+def test_bad_frames_are_survived_and_counted(graph, weights, batch_period):
+    """Also where they are worked on together with good ones."""
     people = list(frames(DAY))
-    tokens, publisher = start(graph, weights)
+    tokens, publisher = start(graph, weights, batch_period=batch_period)
     unknown = to_message(people[60], TYPES)
     unknown.skeletons[0].joint_set = "octopus"
     nan = [frame(item.stamp, np.full((22, 3), np.nan)) for item in people[40:50]]

@@ -177,12 +177,8 @@ class HumoconNode(ManagedNode):
     def _encode(self) -> None:
         waiting, self._waiting = self._waiting, []
         frames = [frame for _, frame in waiting]
-        told = []
-        try:
-            with self.monitor.timed("encode"):
-                told = self._tokenizer.update(*frames)
-        except ValueError as error:
-            self.refuse("frames", error)
+        with self.monitor.timed("encode"):
+            told = self._tokenize(frames)
         for name, notice in NOTICES.items():
             count = getattr(self._tokenizer.health, name)
             if count != self._noticed[name]:
@@ -193,6 +189,16 @@ class HumoconNode(ManagedNode):
             self._tokens.publish(to_message(mark(frame.stamp, frame.frame_id), TYPES))
         if self._sight is not None:
             self._look(self._sight, waiting, told)
+
+    def _tokenize(self, frames: list[SkeletonFrame]) -> list[ConceptTokens]:
+        """All frames in one call; each by itself where one cannot be used, so that it costs no other."""
+        try:
+            return self._tokenizer.update(*frames)
+        except ValueError as error:
+            if isinstance(error, ModelError) or len(frames) == 1:
+                self.refuse("frames", error)
+                return []
+        return [tokens for frame in frames for tokens in self._tokenize([frame])]
 
     def _look(
         self, sight: Sight, waiting: list[tuple[int, SkeletonFrame]], told: list[ConceptTokens]

@@ -17,7 +17,7 @@ from motion_seg_ros.msg import ConceptTokens, SkeletonArray
 from motion_seg_ros.msg import SegmentEvent as EventMessage
 
 from ..bags.conversion import from_message, stamp_of, to_compressed
-from ..bags.images import ImageError, shrink
+from ..bags.images import shrink
 from ..bags.items import Image
 from ..bags.typestore import typestore
 from ..bags.writer import BagError, BagWriter
@@ -132,7 +132,11 @@ class RecordNode(ManagedNode):
         self._listening.append(self.subscribe(kind, topic, keep, qos, raw=True))
 
     def _keep_event(self, data: bytes) -> None:
-        event = from_message(deserialize_message(data, EventMessage))
+        try:
+            event = from_message(deserialize_message(data, EventMessage))
+        except ValueError as error:
+            self.refuse("events", error)
+            return
 
         def write() -> None:
             self._events_file.write(event.to_json() + "\n")
@@ -149,8 +153,8 @@ class RecordNode(ManagedNode):
         self._last_image = stamp
         try:
             image = from_message(message)
-        except ImageError as error:
-            self.get_logger().error(f"an image was not recorded: {error}", throttle_duration_sec=5.0)
+        except ValueError as error:
+            self.refuse("images", error)
             return
         # Skeletons' pixels are those of the image as it came, not of the smaller one that is kept.
         size = f"{message.width} {message.height}"
