@@ -32,7 +32,8 @@ from motion_seg_ros.evaluation.concepts import (
     pose_clusters,
 )
 from motion_seg_ros.humocon.contract import VIDEO
-from motion_seg_ros.humocon.crops import Following
+from motion_seg_ros.humocon.crops import CROP, Following
+from motion_seg_ros.humocon.rendering import render
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig
 from motion_seg_ros.humocon.streaming import Tokenizer
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN, POSITIONS, RATE, motion_inputs
@@ -44,6 +45,7 @@ ACTIONS = (
     *("walk-turn-left", "walk-turn-right", "wave-left-hand", "wave-right-hand", "wave-both-hands"),
 )
 HELD_OUT = ("elderly", "masculine")
+RENDERED = 4  # every so manieth clip is rendered
 WINDOW_S = 2.0  # over which a token is dominant
 LABELLED = ("utkinect", "cmu_mocap")
 ROWS = {
@@ -54,7 +56,10 @@ ROWS = {
 }
 # Of a configuration that keeps a motion encoder.
 VIDEO_ROWS = {"all terms": {}, "no L_align": {"align": 0.0}, "no pose": {"pose": 0.0}}
-MEASURES = ("position error m", "velocity error m/s", "power above 3 Hz kept", "retrieval R@1 of 100")
+MEASURES = (
+    *("position error m", "velocity error m/s", "power above 3 Hz kept", "velocity told by codes"),
+    "retrieval R@1 of 100",
+)
 
 
 def tokens_of(encoder: ConceptEncoder, inputs: np.ndarray) -> np.ndarray:
@@ -62,19 +67,44 @@ def tokens_of(encoder: ConceptEncoder, inputs: np.ndarray) -> np.ndarray:
     return encoder.encode(whole, encoder.state(1))[0][0]
 
 
-def bandai(encoder: ConceptEncoder, clips: Sequence[Clip]) -> list[str]:
+def bandai(encoder: ConceptEncoder, video: ConceptEncoder | None, clips: Sequence[Clip]) -> list[str]:
     """Names of clips of held-out styles, from histograms of their tokens."""
     second = [c for c in clips if c.label in ACTIONS and c.tags.get("take", "").startswith("dataset-2")]
     tokens = [tokens_of(encoder, motion_inputs(c.joints, c.fps)) for c in tqdm(second, disable=None)]
-    features = histograms(tokens, encoder.info.codes)
-    labels = np.array([ACTIONS.index(clip.label) for clip in second])
-    held = np.array([clip.tags["style"] in HELD_OUT for clip in second])
+    rows = judged("Bandai-Namco, 10 actions, styles held out", tokens, encoder.info.codes, second)
+    if video:
+        shown, rng = slice(None, None, RENDERED), np.random.default_rng(0)
+        filmed = [video_tokens_of(video, clip, rng) for clip in tqdm(second[shown], disable=None)]
+        name = f"every {RENDERED}th of these clips"
+        rows += judged(f"{name}, motion tokens", tokens[shown], encoder.info.codes, second[shown])
+        rows += judged(f"{name} rendered, video tokens", filmed, video.info.codes, second[shown])
+    return rows
+
+
+def video_tokens_of(encoder: ConceptEncoder, clip: Clip, rng: np.random.Generator) -> np.ndarray:
+    """What the video encoder says of a clip that a random camera sees."""
+    times = np.arange(FRAMES_PER_TOKEN, len(clip.joints) / clip.fps * RATE, FRAMES_PER_TOKEN) / RATE
+    pictures, _ = render(clip.joints[(times * clip.fps).astype(int)], rng, size=CROP)
+    return encoder.encode(pictures[None].astype(np.float32) / 255, encoder.state(1))[0][0]
+
+
+def judged(what: str, tokens: Sequence[np.ndarray], codes: int, clips: Sequence[Clip]) -> list[str]:
+    """Two classifiers of histograms, which learn from all but the styles held out; and from all but one of
+    the other styles, each in turn, by which a training may be chosen."""
+    features = histograms(tokens, codes)
+    labels = np.array([ACTIONS.index(clip.label) for clip in clips])
+    styles = np.array([clip.tags["style"] for clip in clips])
+    held = np.isin(styles, HELD_OUT)
     rows = []
     for name, judge in (("linear probe", linear_probe), ("nearest centroid", nearest_centroid)):
-        found = judge(features[~held], labels[~held], features[held])
-        rows.append(
-            f"| Bandai-Namco, 10 actions, styles held out: {name} | {np.mean(found == labels[held]):.3f} |"
-        )
+        right = [
+            np.mean(judge(features[train], labels[train], features[test]) == labels[test])
+            for train, test in [
+                (~held, held),
+                *((~held & (styles != style), styles == style) for style in np.unique(styles[~held])),
+            ]
+        ]
+        rows.append(f"| {what}: {name} (other styles in turn) | {right[0]:.3f} ({np.mean(right[1:]):.3f}) |")
     return rows
 
 
@@ -157,20 +187,34 @@ def ablation(data: Path, out: Path, name: str, seeds: int, epochs: int) -> Itera
     from motion_seg_ros.settings_file import load_settings
 
     config = load_settings(TrainingConfig, CONFIGS / f"{name}.yaml")
-    shown = MEASURES[-1:] if config.keep_motion else MEASURES
+    rows = {
+        row: off
+        for row, off in (VIDEO_ROWS if config.keep_motion else ROWS).items()
+        if not off or any(getattr(config.losses, term) for term in off)
+    }
+    shown = MEASURES[-1:] if config.keep_motion else MEASURES[: len(MEASURES) - (not config.paired)]
     yield ""
     yield f"{name}, {epochs} epochs of {config.steps} steps: mean ± deviation of {seeds} seeds."
     yield ""
     yield "| | " + " | ".join(shown) + " |"
     yield "|---" * (len(shown) + 1) + "|"
-    for row, off in (VIDEO_ROWS if config.keep_motion else ROWS).items():
+    found: dict[str, np.ndarray] = {}
+    for row, off in rows.items():
         runs = []
         for seed in range(seeds):
             one = replace(config, seed=seed, epochs=epochs, losses=replace(config.losses, **off))
             folder = out / f"{row.replace(' ', '_').replace(',', '')}_{seed}"
             runs.append(train(one, data, folder, resume=(folder / CHECKPOINT).is_file()).history[-1])
-        cells = [[run[measure] for run in runs] for measure in shown]
-        yield f"| {row} | " + " | ".join(f"{np.mean(cell):.3f} ± {np.std(cell):.3f}" for cell in cells) + " |"
+        found[row] = np.array([[run[measure] for measure in shown] for run in runs])
+        yield _row(row, found[row])
+    for row in list(found)[1:]:
+        yield _row(f"{row}, less all terms of the same seed", found[row] - found["all terms"])
+
+
+def _row(name: str, runs: np.ndarray) -> str:
+    """Mean and deviation of runs (S, measures)."""
+    cells = zip(runs.mean(axis=0), runs.std(axis=0), strict=True)
+    return f"| {name} | " + " | ".join(f"{mean:.3f} ± {spread:.3f}" for mean, spread in cells) + " |"
 
 
 def main() -> None:
@@ -184,8 +228,11 @@ def main() -> None:
     options = parser.parse_args()
     encoder = ConceptEncoder(EncoderConfig(weights=options.weights))
     lines = [f"Codebook {encoder.info.codebook[:12]}, {encoder.info.codes} codes.", "", "| | |", "|---|---|"]
+    video = None
+    if (encoder.info.folder / VIDEO.folder).is_dir():
+        video = ConceptEncoder(EncoderConfig(weights=options.weights), VIDEO)
     if (options.data / "bandai_namco").is_dir():
-        lines += bandai(encoder, load_motion(options.data / "bandai_namco"))
+        lines += bandai(encoder, video, load_motion(options.data / "bandai_namco"))
     measured: list[str] = []
     for name in LABELLED:
         if (options.data / name).is_dir():
@@ -194,8 +241,8 @@ def main() -> None:
             measured = times(encoder, motion_inputs(clips[0].joints, clips[0].fps))
             measured.append(stream_time(encoder, clips[0]))
     lines += measured
-    if (encoder.info.folder / VIDEO.folder).is_dir():
-        lines.append(look_time(ConceptEncoder(EncoderConfig(weights=options.weights), VIDEO)))
+    if video:
+        lines.append(look_time(video))
     rows: Iterator[str] = iter(())
     if options.ablate:
         rows = ablation(options.data, options.out, options.config, options.ablate, options.epochs)

@@ -52,6 +52,28 @@ def test_the_gradient_of_the_velocity_term_is_right(classifier):
     assert all(value.grad.abs().max() > 0 for value in (states, quantised, weight))
 
 
+def test_the_gradient_tells_what_a_concept_does_in_a_pose():
+    """Two concepts with the same poses and opposite velocities: nothing but the concept tells them apart."""
+    torch.manual_seed(0)
+    classifier = HyperClassifier(embedding=4, states=6, width=8, velocity=6)
+    tokens = torch.arange(128) % 2
+    states = torch.randn(128, 6)
+    velocity = states.roll(1, dims=1) * (1 - 2 * tokens[:, None])
+    optimiser = torch.optim.Adam([*classifier.parameters()], lr=0.01)
+
+    def act(of: torch.Tensor) -> torch.Tensor:
+        asked = states.clone().requires_grad_()
+        _, own = losses.discrimination(classifier, asked, of, torch.eye(4)[of])
+        return losses.velocity_from_gradient(classifier, own, asked, velocity)
+
+    for _ in range(150):
+        optimiser.zero_grad()
+        act(tokens).backward()
+        optimiser.step()
+    assert act(tokens) < 0.3
+    assert act(1 - tokens) > 1
+
+
 class _Call(torch.nn.Module):
     def __init__(self, classifier: HyperClassifier) -> None:
         super().__init__()
@@ -105,6 +127,6 @@ def test_reconstruction_and_commitment_count_only_what_is_there():
     target[..., 1:] = 100
     assert losses.reconstruction(decoded, target, weight) == 1
     codebook = torch.eye(2)
-    codes = torch.tensor([[0, 1]])
-    assert losses.commitment(codebook[[[1, 1]]], codebook, codes, torch.tensor([[0.0, 1]])) == 0
-    assert losses.commitment(codebook[[[1, 1]]], codebook, codes, torch.tensor([[1.0, 1]])) == 1
+    codes, embeddings = torch.tensor([[0, 1]]), codebook[1].expand(1, 2, 2)
+    assert losses.commitment(embeddings, codebook, codes, torch.tensor([[0.0, 1]])) == 0
+    assert losses.commitment(embeddings, codebook, codes, torch.tensor([[1.0, 1]])) == 1

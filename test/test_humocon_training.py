@@ -23,7 +23,10 @@ from motion_seg_ros.humocon.objective import Batch, Objective  # noqa: E402
 from motion_seg_ros.humocon.runtime import ConceptEncoder, EncoderConfig  # noqa: E402
 from motion_seg_ros.humocon.synthesis import deeds  # noqa: E402
 from motion_seg_ros.humocon.training import LOST_BATCH, TrainingLost, train  # noqa: E402
+from motion_seg_ros.humocon.validation import reconstruction  # noqa: E402
 from motion_seg_ros.settings_file import load_settings  # noqa: E402
+from motion_seg_ros.skeleton.motion_inputs import MOTION as ROOT  # noqa: E402
+from motion_seg_ros.skeleton.motion_inputs import POSITIONS, SEEN, VELOCITIES  # noqa: E402
 
 TERMS = ("motion", "video", "pose", "dis", "act", "align", "names")
 TINY = load_settings(TrainingConfig, CONFIGS / "concepts_tiny.yaml")
@@ -95,6 +98,35 @@ def test_a_token_knows_nothing_of_what_follows(trained):
         one, other = model.encode_motion(motion), model.encode_motion(changed)
     torch.testing.assert_close(one.embeddings[:, :4], other.embeddings[:, :4])
     assert not torch.allclose(one.embeddings[:, 4:], other.embeddings[:, 4:])
+
+
+def test_a_state_that_concepts_classify_knows_only_the_pose_of_its_frame(trained):
+    """Or its own velocity would be in it, and L_act would ask nothing of the concept."""
+    checkpoint = load_checkpoint(trained / "checkpoint.pt")
+    model, motion = checkpoint.build(), checkpoint.gallery.inputs[:1]
+    changed = motion.clone()
+    changed[:, 9:, POSITIONS] += 1
+    changed[..., VELOCITIES] += 1
+    changed[..., ROOT] += 1
+    with torch.no_grad():
+        one, other = model.motion_states(motion), model.motion_states(changed)
+    torch.testing.assert_close(one[:, :9], other[:, :9])
+    assert not torch.allclose(one[:, 9:], other[:, 9:])
+
+
+def test_what_codes_tell_of_the_velocity_is_the_share_between_them(trained, monkeypatch):
+    model = load_checkpoint(trained / "checkpoint.pt").build()
+    motion, valid = torch.zeros(2, 8, 110), torch.ones(2, 2)
+    motion[..., SEEN] = 1
+    motion[:, 4:, ROOT.start] = torch.tensor([1.0, 3.0])[:, None]
+    told = []
+    for codes in ([[0, 1], [0, 2]], [[0, 1], [0, 1]], [[5, 5], [5, 5]]):
+        encoded = replace(model.encode_motion(motion), codes=torch.tensor(codes))
+        monkeypatch.setattr(model, "encode_motion", lambda _, encoded=encoded: encoded)
+        told.append(reconstruction(model, motion, valid).velocity_told)
+        monkeypatch.undo()
+    # Forward velocities 0, 1, 0, 3: their variance is 1.5, of which 0.5 is within the second code.
+    assert told == pytest.approx([1, 2 / 3, 0], abs=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from motion_seg_ros.humocon.modelling import ConceptModel
 from motion_seg_ros.settings_file import from_mapping
 from motion_seg_ros.skeleton.motion_inputs import INPUTS
 
-_FORMAT = "motion_seg_ros.training/2"
+_FORMAT = "motion_seg_ros.training/3"
 
 
 @dataclass(frozen=True)

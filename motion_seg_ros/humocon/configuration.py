@@ -69,7 +69,7 @@ class LossConfig:
     moment: float = setting(1.0, "part of the former: statistics of the last second", low=0, high=100)
     video: float = setting(1.0, "reconstruction of video", low=0, high=100)
     dis: float = setting(0.1, "codes classify states", low=0, high=100)
-    act: float = setting(0.5, "the classifier's gradient tells the velocity", low=0, high=100)
+    act: float = setting(3.0, "the classifier's gradient tells the velocity", low=0, high=100)
     names: float = setting(1.0, "codes tell the names of made-up motion", low=0, high=100)
     pose: float = setting(0.0, "video tells the pose, and its codes the motion", low=0, high=100)
     align: float = setting(0.2, "video and motion of the same moment agree", low=0, high=100)

@@ -313,6 +313,15 @@ class Projection(nn.Module):
         return functional.normalize(x, dim=2, eps=1e-6)
 
 
+def _frame_states(inputs: int, states: int) -> nn.Sequential:
+    """What a frame shows (..., inputs) to its state (..., S), of which L_dis and L_act speak. Derived.
+
+    HuMoCon's state is the feature of a frame. Here no other frame has a part in it: the encoders' own
+    features hold the velocity, and then the gradient of any classifier tells it, whatever the concept.
+    """
+    return nn.Sequential(nn.Linear(inputs, states), nn.SiLU(), nn.Linear(states, states))
+
+
 def _moment_decoder(config: ModelConfig) -> nn.Sequential:
     """Codes (..., E) to statistics of the second that ends with them."""
     width = 2 * config.embedding
@@ -348,12 +357,14 @@ class ConceptModel(nn.Module):
         self.moment_decoder = _moment_decoder(config)
         self.motion_decoder = Decoder(config.embedding, config.decoder, STATE_TARGETS, FRAMES_PER_TOKEN)
         velocity = VELOCITIES.stop - VELOCITIES.start + MOTION.stop - MOTION.start - 1
+        self.motion_frames = _frame_states(POSITIONS.stop, config.states)
         self.motion_classifier = HyperClassifier(config.embedding, config.states, config.classifier, velocity)
         self.video = VideoEncoder(config)
         self.video_codes = Quantiser(config.video_codes, config.embedding)
         self.video_pose = nn.Linear(config.video_channels, STATE_TARGETS)
         self.video_moment_decoder = _moment_decoder(config)
         self.video_decoder = Decoder(config.embedding, config.video_channels, THUMBNAIL**2, 1)
+        self.video_frames = _frame_states(THUMBNAIL**2, config.video_channels)
         self.video_classifier = HyperClassifier(
             config.embedding, config.video_channels, config.classifier, 2 * FLOW_CELLS**2
         )
@@ -378,6 +389,11 @@ class ConceptModel(nn.Module):
         which the last of each token counts, and of video (B, n, S')."""
         last = motion[:, FRAMES_PER_TOKEN - 1 :: FRAMES_PER_TOKEN]
         return self.motion_projection(last), self.video_projection(video)
+
+    def motion_states(self, motion: Tensor) -> Tensor:
+        """States (..., S) of the poses of single frames (..., INPUTS)."""
+        states: Tensor = self.motion_frames(self.motion.normalised(motion)[..., POSITIONS])
+        return states
 
     def velocity_targets(self, motion: Tensor) -> Tensor:
         """Normalised velocities (..., V) of joints and root; 0, the mean, where unseen."""

@@ -13,8 +13,8 @@ from motion_seg_ros.humocon.modelling import ConceptModel, Encoded, HyperClassif
 from motion_seg_ros.humocon.quantiser import Quantiser
 from motion_seg_ros.skeleton.motion_inputs import FRAMES_PER_TOKEN
 
-# States of a batch that L_dis and L_act look at: their cost is quadratic in them.
-_STATES = 64
+# States of a batch that L_dis and L_act look at: each is compared with every concept that there is.
+_STATES = 256
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Objective(nn.Module):
         if not self._keeps_motion:
             bound = self._follow(model.motion_codes, motion, batch.valid)
             terms |= self._motion_terms(motion, batch)
-            kinds.append((model.motion_classifier, motion, batch.valid, model.velocity_targets(batch.motion)))
+            states, velocity = model.motion_states(batch.motion), model.velocity_targets(batch.motion)
+            kinds.append((model.motion_classifier, states, motion, batch.valid, velocity))
         if config.sees_video and len(batch.video):
             valid = batch.valid[: len(batch.video)]
             video = model.encode_video(batch.video)
@@ -78,7 +79,8 @@ class Objective(nn.Module):
                 decoded = model.video_decoder(video.quantised, self._hide(valid))
                 weight = valid[..., None].expand_as(batch.thumbnails)
                 terms["video"] = losses.reconstruction(decoded, batch.thumbnails, weight)
-                kinds.append((model.video_classifier, video, valid, batch.flow))
+                states = model.video_frames(batch.thumbnails)
+                kinds.append((model.video_classifier, states, video, valid, batch.flow))
             if config.pose:
                 terms["pose"] = self._pose(video, batch.motion[: len(valid)], valid)
             if config.align:
@@ -146,16 +148,21 @@ class Objective(nn.Module):
         return torch.rand_like(valid) < share
 
     def _classify(
-        self, classifier: HyperClassifier, encoded: Encoded, valid: Tensor, velocity: Tensor
+        self,
+        classifier: HyperClassifier,
+        states: Tensor,
+        encoded: Encoded,
+        valid: Tensor,
+        velocity: Tensor,
     ) -> dict[str, Tensor]:
         """L_dis and L_act on some frames of the batch, each with the code of its token."""
-        ratio = encoded.states.shape[1] // encoded.codes.shape[1]
+        ratio = states.shape[1] // encoded.codes.shape[1]
         frames = torch.nonzero(valid.repeat_interleave(ratio, dim=1) > 0)
         frames = frames[torch.randperm(len(frames), device=frames.device)[:_STATES]]
         window, frame = frames.unbind(1)
         # Also where no gradient is wanted, as in validation, L_act needs the one of the classifier.
         with torch.enable_grad():
-            states = encoded.states[window, frame]
+            states = states[window, frame]
             states = states if states.requires_grad else states.requires_grad_()
             codes, quantised = (part[window, frame // ratio] for part in (encoded.codes, encoded.quantised))
             dis, own = losses.discrimination(classifier, states, codes, quantised)

@@ -218,6 +218,7 @@ class _Validation:
             "position error m": found.position_m,
             "velocity error m/s": found.velocity_m_s,
             "power above 3 Hz kept": found.high_power,
+            "velocity told by codes": found.velocity_told,
             "perplexity / codes": perplexity,
             "dead codes": float(dead),
         }

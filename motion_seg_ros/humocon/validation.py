@@ -26,11 +26,14 @@ class Reconstruction:
     position_m, velocity_m_s : mean distance of a joint's position and velocity from the truth, for an adult.
     high_power : share of the joints' velocity above 3 Hz that is kept: the projection of what is decoded on
         the truth, to which jitter does not add.
+    velocity_told : share of the velocity's variance that lies between codes: what a token tells of it by
+        itself, without a decoder.
     """
 
     position_m: float
     velocity_m_s: float
     high_power: float
+    velocity_told: float
 
 
 @torch.no_grad()
@@ -49,7 +52,17 @@ def reconstruction(model: ConceptModel, motion: Tensor, valid: Tensor) -> Recons
     whole = there.flatten(1).all(dim=1)
     decoded_high, true_high = _above(speed[whole]), _above(true_speed[whole])
     kept = (decoded_high * true_high.conj()).real.sum() / true_high.abs().square().sum().clamp(min=1e-12)
-    return Reconstruction(float(position) * SIZE_M, float(velocity) * SIZE_M, float(kept))
+    told = _between(model.velocity_targets(motion), encoded.codes, valid)
+    return Reconstruction(float(position) * SIZE_M, float(velocity) * SIZE_M, float(kept), told)
+
+
+def _between(velocity: Tensor, codes: Tensor, valid: Tensor) -> float:
+    """Share of the variance of velocities (B, 4 n, V) between codes (B, n), where these are valid (B, n)."""
+    there = (valid > 0).repeat_interleave(FRAMES_PER_TOKEN, dim=1)
+    v, code = velocity[there], codes.repeat_interleave(FRAMES_PER_TOKEN, dim=1)[there]
+    count = torch.bincount(code).clamp(min=1)[:, None]
+    means = v.new_zeros(len(count), v.shape[1]).index_add_(0, code, v) / count
+    return float(1 - (v - means[code]).square().sum() / (v - v.mean(dim=0)).square().sum().clamp(min=1e-12))
 
 
 def codebook_use(encoded: Encoded, codes: int) -> tuple[float, int]:
