@@ -264,6 +264,8 @@ def test_what_is_simulated_says_so(folder: Path, tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert "simulated" in summary["config"]["answers"]
     assert all(asked > 50 for asked in summary["questions"].values())
+    with np.load(tmp_path / "one.npz", allow_pickle=False) as arrays:
+        assert str(arrays["answers"]) == summary["config"]["answers"]
 
 
 def test_skeletons_and_images_are_recordings_too(tmp_path: Path) -> None:

@@ -244,6 +244,8 @@ def run_file(path: Path, folder: Path, method: str, config: BenchmarkConfig, out
     arrays: dict[str, Any] = {"labels": found.labels.astype(np.int32)}
     if config.mode == "stream" and found.final_at is not None:
         arrays["final_at"] = found.final_at.astype(np.int64)
+    if method == TVSH and config.oracle() is not None:
+        arrays["answers"] = np.array(answers_note(config))
     np.savez_compressed(target, **arrays)
     return row_of(recording, found), found.questions
 
