@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from motion_seg_ros.semantics.gestures import Action, arm_actions, leg_action
-from motion_seg_ros.semantics.movement import Movement, measure, swings
+from motion_seg_ros.semantics.movement import Movement, measure, median, swings
 
 # Leg lengths a second: below, nobody is going anywhere; above, walking becomes brisk, and running (the speed
 # at which people change their gait has the Froude number 0.5: 2.4 for legs of 0.85 m).
@@ -105,7 +105,7 @@ def _body(movement: Movement) -> _Base:
 
 
 def _lies(movement: Movement) -> _Base | None:
-    flat = _middle(movement.lean) > math.radians(60) and abs(_middle(movement.height)) < 0.4
+    flat = median(movement.lean) > math.radians(60) and abs(median(movement.height)) < 0.4
     return _Base(Action("lies on the ground", "lying"), arms=False) if flat else None
 
 
@@ -205,24 +205,24 @@ def _stays_low(movement: Movement) -> _Base | None:
 def _seated(movement: Movement, part: slice = slice(None)) -> bool:
     """Thighs well forward of hanging, the feet ahead of the hips rather than below, a seat's height."""
     legs = [leg for leg in movement.legs if leg is not None]
-    thighs = [math.atan2(_middle(leg.knee[part, 0]), -_middle(leg.knee[part, 2])) for leg in legs]
-    feet = [_middle(leg.foot[part, 0]) for leg in legs]
-    raised = _middle(movement.height[part]) > 0.53
+    thighs = [math.atan2(median(leg.knee[part, 0]), -median(leg.knee[part, 2])) for leg in legs]
+    feet = [median(leg.foot[part, 0]) for leg in legs]
+    raised = median(movement.height[part]) > 0.53
     return bool(legs) and raised and min(thighs) > math.radians(35) and min(feet) > 0.2
 
 
 def _on_the_ground(movement: Movement) -> bool:
-    return _middle(movement.height) < 0.35 and _middle(movement.lean) < math.radians(50)
+    return median(movement.height) < 0.35 and median(movement.lean) < math.radians(50)
 
 
 def _kneeling(movement: Movement) -> bool:
     """A shank that lies flat under a pelvis that is not on the ground."""
-    shanks = [_middle(leg.knee[:, 2] - leg.foot[:, 2]) for leg in movement.legs if leg is not None]
-    return min(shanks, default=1.0) < 0.15 and 0.4 < _middle(movement.height) < 0.8
+    shanks = [median(leg.knee[:, 2] - leg.foot[:, 2]) for leg in movement.legs if leg is not None]
+    return min(shanks, default=1.0) < 0.15 and 0.4 < median(movement.height) < 0.8
 
 
 def _crouching(movement: Movement) -> bool:
-    return _middle(movement.height) < 0.65
+    return median(movement.height) < 0.65
 
 
 _LOW_POSTURES = (
@@ -286,7 +286,3 @@ def _cadence(movement: Movement) -> float:
 
 def _low(movement: Movement) -> float | None:
     return float(movement.height.min()) if np.isfinite(movement.height).all() else None
-
-
-def _middle(values: NDArray[np.float64]) -> float:
-    return float(np.median(values))

@@ -113,7 +113,7 @@ def measure(joints: NDArray[np.floating], fps: float) -> Movement | None:
     if not np.isfinite(trunk).all():
         return None
     # Of an adult, arm and leg are about 1.1 and 1.6 times the way from pelvis to neck: where no limb is seen.
-    size = float(np.median(np.linalg.norm(trunk, axis=1)))
+    size = median(np.linalg.norm(trunk, axis=1))
     arm = _limb_length(points, ("shoulder", "elbow", "wrist"), 1.1 * size)
     leg = _limb_length(points, ("hip", "knee", "ankle"), 1.6 * size)
     if size <= 0.0 or arm <= 0.0 or leg <= 0.0:
@@ -142,6 +142,12 @@ def measure(joints: NDArray[np.floating], fps: float) -> Movement | None:
         height=(points[:, 0, 2] - ankles) / leg,
         hands_apart=np.linalg.norm(wrists, axis=1) / arm if np.isfinite(wrists).all() else None,
     )
+
+
+def median(values: Array) -> float:
+    """Of (T,) values, all finite or all NaN: as numpy's, in a tenth of the time for a few dozen."""
+    ordered, count = np.sort(values), len(values)
+    return float(ordered[(count - 1) // 2] + ordered[count // 2]) / 2.0
 
 
 def swings(values: Array, least: float) -> int:
@@ -216,7 +222,7 @@ def _limb_length(points: Array, chain: tuple[str, str, str], otherwise: float) -
     sides = []
     for side in ("left", "right"):
         bones = [_between(points, f"{side}_{a}", f"{side}_{b}") for a, b in pairwise(chain)]
-        length = float(np.median(sum(np.linalg.norm(bone, axis=1) for bone in bones)))
+        length = median(np.asarray(sum(np.linalg.norm(bone, axis=1) for bone in bones)))
         if math.isfinite(length):
             sides.append(length)
     return sum(sides) / len(sides) if sides else otherwise
