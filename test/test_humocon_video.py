@@ -117,6 +117,13 @@ def test_who_is_not_in_the_image_is_not_cut_out(image_xy: np.ndarray) -> None:
     assert Following().crop(np.zeros((240, 320, 3), np.uint8), image_xy) is None
 
 
+@pytest.mark.parametrize(("height", "width"), [(200, 1), (1, 200), (200, 20)])
+def test_an_image_that_is_hardly_a_line_shows_nobody_or_somebody(height: int, width: int) -> None:
+    image_xy = np.array([[0, 0], [width, height]], np.float32)
+    crop = Following().crop(np.zeros((height, width, 3), np.uint8), image_xy)
+    assert crop is None if min(height, width) == 1 else crop.shape == (CROP, CROP)
+
+
 def test_token_by_token_is_the_whole(folder: Path, encoder: ConceptEncoder) -> None:
     people, images = filmed(list(frames(DAY)))
     tokenizer, video = Tokenizer(open_encoder(folder)), VideoTokenizer(encoder)

@@ -36,6 +36,9 @@ class Following:
         # Corners of what is inside, in the crop.
         x = [round((edge - left) * CROP / side) for edge in (max(left, 0), min(left + side, width))]
         y = [round((edge - top) * CROP / side) for edge in (max(top, 0), min(top + side, height))]
+        if x[0] == x[1] or y[0] == y[1]:
+            # An image that is hardly a line shows nobody.
+            return None
         scale = cv2.INTER_AREA if side > CROP else cv2.INTER_LINEAR
         grey = cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(grey, (x[1] - x[0], y[1] - y[0]), interpolation=scale)
