@@ -25,7 +25,9 @@ from motion_seg_ros.datasets.skeletons import skeleton_frames
 from motion_seg_ros.evaluation import segmenters
 from motion_seg_ros.evaluation.answers import Interview, SimulatedOracle
 from motion_seg_ros.evaluation.baselines import Baseline
-from motion_seg_ros.evaluation.benchmark import BenchmarkConfig, methods_of, run_benchmark, run_one, table
+from motion_seg_ros.evaluation.benchmark import run_benchmark, run_one
+from motion_seg_ros.evaluation.benchmark_config import BenchmarkConfig, methods_of
+from motion_seg_ros.evaluation.benchmark_sheet import table
 from motion_seg_ros.evaluation.causal import MissingLibrary
 from motion_seg_ros.evaluation.recordings import Recording, find_recordings, load_recording
 from motion_seg_ros.oracles import encoder_backend
@@ -120,7 +122,7 @@ def test_all_methods_on_the_same_files(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_library_leaves_its_row_out_or_is_told(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    from motion_seg_ros.evaluation import benchmark
+    from motion_seg_ros.evaluation import benchmark, benchmark_config
 
     def missing(*_):
         raise MissingLibrary("nowhere is not installed: pip install it")
@@ -129,7 +131,8 @@ def test_a_missing_library_leaves_its_row_out_or_is_told(folder: Path, tmp_path:
         "ward": Baseline(missing),
         "equal-pieces": benchmark.BASELINES["equal-pieces"],
     }
-    monkeypatch.setattr(benchmark, "BASELINES", fake)
+    for module in (benchmark, benchmark_config):
+        monkeypatch.setattr(module, "BASELINES", fake)
     sheets, notes = run_benchmark(folder, BenchmarkConfig("batch", "known", "none", "all"), tmp_path / "o")
     assert [sheet.method for sheet in sheets] == ["tvsh", "equal-pieces"]
     assert notes == ["ward is left out: nowhere is not installed: pip install it"]

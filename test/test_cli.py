@@ -258,7 +258,7 @@ def test_shared_recordings_end_to_end(data_dir: Path, tmp_path: Path) -> None:
 
 def test_the_help_names_every_method_of_the_benchmark_and_the_version_is_told(capsys) -> None:
     from motion_seg_ros import __version__
-    from motion_seg_ros.evaluation.benchmark import METHODS
+    from motion_seg_ros.evaluation.benchmark_config import METHODS
 
     for arguments in (["benchmark", "--help"], ["--version"]):
         with pytest.raises(SystemExit) as ended:

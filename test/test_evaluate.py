@@ -427,7 +427,8 @@ def test_ctrl_c_ends_all_processes_soon(tmp_path: Path, quick: Path, after_s: fl
 
 def test_shared_recordings_agree_with_the_benchmark(data_dir: Path, tmp_path: Path, quick: Path) -> None:
     """A stream of the benchmark and the transcript of the core are the same method."""
-    from motion_seg_ros.evaluation.benchmark import BenchmarkConfig, row_of, run_one
+    from motion_seg_ros.evaluation.benchmark import row_of, run_one
+    from motion_seg_ros.evaluation.benchmark_config import BenchmarkConfig
     from motion_seg_ros.evaluation.recordings import load_recording
 
     path = data_dir / "utkinect" / "utkinect_s01_e01.npz"

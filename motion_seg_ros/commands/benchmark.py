@@ -67,7 +67,9 @@ def _run(options: argparse.Namespace) -> int:
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     from tqdm import tqdm
 
-    from motion_seg_ros.evaluation.benchmark import BenchmarkConfig, run_benchmark, table
+    from motion_seg_ros.evaluation.benchmark import run_benchmark
+    from motion_seg_ros.evaluation.benchmark_config import BenchmarkConfig
+    from motion_seg_ros.evaluation.benchmark_sheet import table
 
     if options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {options.jobs}")
