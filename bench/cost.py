@@ -2,15 +2,16 @@
 
     python bench/cost.py DATA_DIR [--rounds 3]
 
-DATA_DIR holds folders of labelled recordings, as `motion-seg benchmark` takes them; of each folder, and of
-made-up streams, the milliseconds of processor time a frame are printed. Every stream is run several times
-and the least time of each frame counts, as it does the same work each time: so other work on the machine
-shows little.
+DATA_DIR holds folders of labelled recordings, as `motion-seg benchmark` takes them. Printed are the
+milliseconds of processor time a frame of each folder, of made-up streams, and of the whole transcript of
+made-up people who all come with the first frame. Every stream is run several times and the least time
+of each frame counts, as it does the same work each time: so other work on the machine shows little.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import numpy as np
+from measuring.people import RATE, crowd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -25,6 +27,7 @@ from motion_seg_ros.evaluation.recordings import find_recordings, load_recording
 from motion_seg_ros.skeleton.features import BODY
 from motion_seg_ros.tvsh.segmenter_config import SegmenterConfig
 from motion_seg_ros.tvsh.streaming import StreamingSegmenter
+from motion_seg_ros.tvsh.transcriber import Transcriber
 
 Array = NDArray[np.float64]
 
@@ -32,6 +35,7 @@ DIMENSION, FPS = 324, 25.0
 # Of the made-up streams: how many, the frames before those that are timed, and how many are timed. A run
 # lasts 65 frames on average, so that before the last of them as many runs were seen as are remembered.
 STREAMS, BEFORE, TIMED = 6, (128, 2048, 10_000), 256
+CROWD_FRAMES = 1200
 
 
 def made_up(rng: np.random.Generator, frames: int) -> Array:
@@ -60,6 +64,19 @@ def milliseconds(data: Array, fps: float, rounds: int, speeds: Array | None, str
             segmenter.update(stamp_of(frame, fps), features, *given)
             best[frame] = min(best[frame], 1e3 * (time.thread_time() - began))
     return best
+
+
+def of_transcript(people: int, rounds: int) -> Array:
+    """(T,) processor time of each frame of the whole transcript, when people have been there for a while."""
+    frames = list(itertools.islice(crowd(np.random.default_rng(0), people), CROWD_FRAMES))
+    best = np.full(len(frames), np.inf)
+    for _ in range(rounds):
+        transcriber = Transcriber()
+        for number, frame in enumerate(frames):
+            began = time.thread_time()
+            transcriber.update(frame)
+            best[number] = min(best[number], 1e3 * (time.thread_time() - began))
+    return best[CROWD_FRAMES // 3 :]
 
 
 def row(name: str, times: list[Array]) -> str:
@@ -94,6 +111,9 @@ def main() -> None:
     pooled = [np.concatenate([cost[first : first + TIMED] for cost in costs]) for first in BEFORE]
     for first, times in zip(BEFORE, pooled, strict=True):
         print(row(f"made up, d = {DIMENSION}, after {first} frames", [times]))
+    for people in (1, 10):
+        times = of_transcript(people, options.rounds)
+        print(row(f"skeletons at {RATE:.0f} Hz, transcript of {people} in view", [times]))
     for first, times in zip(BEFORE[1:], pooled[1:], strict=True):
         mean = times.mean() / pooled[0].mean()
         p99 = np.percentile(times, 99) / np.percentile(pooled[0], 99)
