@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
     train.add_argument(
         "config",
         help="YAML file, or the name of one that comes along: concepts (the weights that ship), "
-        "concepts_video (their video side), concepts_bandai (research), concepts_tiny",
+        "concepts_video (their video side), concepts_bandai (research), concepts_small, concepts_tiny",
     )
     train.add_argument("--data", type=Path, default=Path(), help="folder of the sources (default: here)")
     train.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and logs")
