@@ -91,18 +91,18 @@ def contingency(truth: Labels, found: Labels) -> NDArray[np.int64]:
 
 
 def accuracy(table: NDArray[np.int64]) -> float:
-    """Share of frames on the best one-to-one matching of true and found motions."""
+    """Share of frames on the best one-to-one matching of motions in a (true, found) table of counts."""
     rows, columns = linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].sum() / table.sum())
 
 
 def purity(table: NDArray[np.int64]) -> float:
-    """Share of frames on each found motion's most frequent true motion (1 for a motion a frame)."""
+    """Share of frames, of a (true, found) table, on each found motion's most frequent true motion."""
     return float(table.max(axis=0).sum() / table.sum())
 
 
 def mutual_information(table: NDArray[np.int64]) -> float:
-    """2 I(truth; found) / (H(truth) + H(found)); 1 when both are one motion only."""
+    """2 I(truth; found) / (H(truth) + H(found)) of a (true, found) table; 1 when both are one motion only."""
     joint = table / table.sum()
     entropies = _entropy(joint.sum(axis=1)) + _entropy(joint.sum(axis=0))
     if entropies == 0:
@@ -111,7 +111,7 @@ def mutual_information(table: NDArray[np.int64]) -> float:
 
 
 def adjusted_rand(table: NDArray[np.int64]) -> float:
-    """Agreement of pairs of frames beyond chance (Hubert and Arabie, 1985)."""
+    """Agreement, by a (true, found) table, of pairs of frames beyond chance (Hubert and Arabie, 1985)."""
 
     def pairs(counts: NDArray[np.int64]) -> float:
         return float((counts * (counts - 1) / 2).sum())
@@ -123,7 +123,7 @@ def adjusted_rand(table: NDArray[np.int64]) -> float:
 
 
 def changes(labels: Labels) -> NDArray[np.int64]:
-    """Frames whose label differs from that of the frame before."""
+    """(n,) frames whose label differs from that of the frame before, of (T,) labels."""
     return np.flatnonzero(np.diff(labels)) + 1
 
 

@@ -69,7 +69,13 @@ def batch(
     links: NDArray[np.float64] | None,
     config: BatchConfig | None = None,
 ) -> Found:
-    """Batch TVSH."""
+    """Batch TVSH of all frames at once.
+
+    Parameters
+    ----------
+    clusters : number of motions; None to estimate it.
+    links : (T,) as of :func:`motion_seg_ros.tvsh.batch.segment_sequence`, or None.
+    """
     result = segment_sequence(recording.data, recording.fps, config, clusters=clusters, links=links)
     return Found(result.labels)
 

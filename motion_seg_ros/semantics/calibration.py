@@ -192,12 +192,12 @@ def chance_calibration_error(probability: Array, bins: int = 10) -> float:
 
 
 def brier_score(same: NDArray[np.bool_], probability: Array) -> float:
-    """Mean squared error of probabilities; 0.25 for somebody who always says 0.5."""
+    """Mean squared error of (N,) probabilities; 0.25 for somebody who always says 0.5."""
     return float(np.mean((probability - same) ** 2))
 
 
 def area_under_curve(same: NDArray[np.bool_], probability: Array) -> float:
-    """Probability that a pair of the same motion has the higher value than one of different motions.
+    """Probability that of N pairs one of the same motion has the higher value than one of different motions.
 
     Ties count half; NaN where pairs of one kind are missing.
     """
