@@ -265,7 +265,7 @@ def draw_matrices(plt, recording: Recording, out: Path) -> None:
         if change < 100:
             axes[0].axvline(change - 0.5, color="cyan", linewidth=0.8, linestyle=":")
     figure.supxlabel(f"frames of {SHOWN[0]}/{recording.name}; dotted: true boundaries", fontsize=10)
-    figure.savefig(out / "matrices.png", dpi=80)
+    figure.savefig(out / "matrices.png", dpi=80, bbox_inches="tight")
 
 
 def draw_rounds(plt, recordings: Sequence[Recording], out: Path) -> None:

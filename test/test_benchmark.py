@@ -359,9 +359,12 @@ def test_slow_answers_are_asked_for_at_once() -> None:
     assert in_time(3.4) > 2.0 * in_time(math.inf)
     # Where two answers in a row are there in time, questions wait for one another.
     quick = SimulatedOracle(5, 0.1, 0.5, 0.6)
-    one, other = Interview(truth, FPS, quick), Interview(truth, FPS, quick, 1.2)
+    one, other, late = (Interview(truth, FPS, quick, deadline) for deadline in (math.inf, 1.21, 1.2))
     for frame in range(200):
         assert one.step(frame) == other.step(frame)
+        late.step(frame)
+    # An answer that comes just with the deadline is late.
+    assert late.questions > one.questions
 
 
 def test_a_longer_lag_leaves_answers_more_time():

@@ -99,7 +99,7 @@ class Interview:
         self._oracle = oracle
         self._fps = fps
         self._rate = 1.0 / max(2.0, _TYPICAL_RUN * fps)
-        self._at_once = 1 if 2.0 * max(oracle.latency, oracle.slowest) <= deadline else _AT_ONCE
+        self._at_once = 1 if 2.0 * max(oracle.latency, oracle.slowest) < deadline else _AT_ONCE
         # Apart, so that latencies change no error.
         self._rng, self._latencies = (
             np.random.default_rng(oracle.seed),
