@@ -45,7 +45,7 @@ ACTIONS = (
     *("walk-turn-left", "walk-turn-right", "wave-left-hand", "wave-right-hand", "wave-both-hands"),
 )
 HELD_OUT = ("elderly", "masculine")
-RENDERED = 4  # every so manieth clip is rendered
+RENDERED = 4  # one clip in so many is rendered
 WINDOW_S = 2.0  # over which a token is dominant
 LABELLED = ("utkinect", "cmu_mocap")
 ROWS = {

@@ -180,6 +180,7 @@ def _results(
         for task in tasks:
             yield task, _attempt(task, folder, config, places[task])
         return
+    others = active_children()
     # Fresh processes: forking one that has threads is not safe.
     pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn"))
     try:
@@ -193,7 +194,8 @@ def _results(
         # Nothing is left to do, or whoever asked wants nothing more.
         pool.shutdown(wait=False, cancel_futures=True)
         for process in active_children():
-            process.terminate()
+            if process not in others:
+                process.terminate()
 
 
 def _attempt(task: Task, folder: Path, config: BenchmarkConfig, out: Path) -> Result | str:

@@ -25,7 +25,8 @@ class _Way(NamedTuple):
     form: str
 
 
-# What tells most comes first; what a server refuses is not tried again.
+# What tells most comes first. What a server refuses is not tried again; one that fails before it has ever
+# answered is asked in each way by turns, and stays with the first that it answers.
 _WAYS = (
     _Way(True, "json_schema"),
     _Way(False, "json_schema"),
